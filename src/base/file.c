@@ -1,0 +1,162 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+
+void drop_fd(int *fd) {
+    if (*fd >= 0) {
+        close(*fd);
+    }
+    *fd = -1;
+}
+
+int take_fd(int *fd) {
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
+int file_read(int fd, size_t limit, char **ret, size_t *ret_length) {
+    struct buffer buffer cleanup(buffer_done) = {0};
+    char chunk[65536];
+    for (;;) {
+        ssize_t got = read(fd, chunk, sizeof(chunk));
+        if (got == 0) {
+            break;
+        }
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return fail(ERR_NO_INPUT, "%s", strerror(errno));
+        }
+        if ((size_t)got > limit - buffer.length) {
+            return fail(ERR_TOO_LARGE, "more than %zu bytes", limit);
+        }
+        buffer_add(&buffer, chunk, (size_t)got);
+    }
+    *ret_length = buffer.length;
+    *ret = buffer_take(&buffer);
+    return 0;
+}
+
+int file_read_path(const char *path, size_t limit, char **ret, size_t *ret_length) {
+    int fd cleanup(drop_fd) = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return fail(ERR_NO_INPUT, "%s: %s", path, strerror(errno));
+    }
+    return file_read(fd, limit, ret, ret_length);
+}
+
+int file_write(int fd, const void *bytes, size_t length) {
+    const char *rest = bytes;
+    while (length > 0) {
+        ssize_t written = write(fd, rest, length);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written < 0) {
+            return fail(ERR_OUTPUT, "%s", strerror(errno));
+        }
+        rest += written;
+        length -= (size_t)written;
+    }
+    return 0;
+}
+
+int file_replace(const char *path, const void *bytes, size_t length) {
+    char *draft cleanup(drop_memory) = format("%s.%ld.part", path, (long)getpid());
+    int fd cleanup(drop_fd) = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return fail(ERR_OUTPUT, "%s: %s", path, strerror(errno));
+    }
+    int result = file_write(fd, bytes, length);
+    if (result == 0 && rename(draft, path) != 0) {
+        result = fail(ERR_OUTPUT, "%s", strerror(errno));
+    }
+    if (result != 0) {
+        unlink(draft);
+        return fail(result, "%s: %s", path, error_detail());
+    }
+    return 0;
+}
+
+int file_memory_new(const char *name, size_t length, int *ret_fd, void **ret_bytes) {
+    int fd cleanup(drop_fd) = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0 || length == 0 || length > (size_t)LONG_MAX || ftruncate(fd, (off_t)length) != 0) {
+        return fail(ERR_NO_MEMORY, "shared memory of %zu bytes: %s", length, strerror(errno));
+    }
+    void *bytes = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (bytes == MAP_FAILED) {
+        return fail(ERR_NO_MEMORY, "shared memory of %zu bytes: %s", length, strerror(errno));
+    }
+    *ret_fd = take_fd(&fd);
+    *ret_bytes = bytes;
+    return 0;
+}
+
+int file_memory_seal(int fd, void *bytes, size_t length) {
+    munmap(bytes, length); /* a writable mapping would refuse F_SEAL_WRITE */
+    if (fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
+        return fail(ERR_INTERNAL, "sealing shared memory: %s", strerror(errno));
+    }
+    return 0;
+}
+
+int file_memory_from(const char *name, const void *bytes, size_t length, int *ret_fd) {
+    int fd cleanup(drop_fd) = -1;
+    void *target;
+    int result = file_memory_new(name, length, &fd, &target);
+    if (result != 0) {
+        return result;
+    }
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): file_memory_new() has set it */
+    memcpy(target, bytes, length);
+    result = file_memory_seal(fd, target, length);
+    if (result == 0) {
+        *ret_fd = take_fd(&fd);
+    }
+    return result;
+}
+
+int file_memory_map(int fd, size_t limit, const void **ret_bytes, size_t *ret_length) {
+    struct stat status;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &status) != 0) {
+        return fail(ERR_PROTOCOL, "a descriptor arrived that is no sealed memory");
+    }
+    if (status.st_size <= 0 || (size_t)status.st_size > limit) {
+        return fail(ERR_PROTOCOL, "shared memory of %lld bytes, limit %zu", (long long)status.st_size, limit);
+    }
+    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (bytes == MAP_FAILED) {
+        return fail(ERR_NO_MEMORY, "mapping %lld bytes: %s", (long long)status.st_size, strerror(errno));
+    }
+    *ret_bytes = bytes;
+    *ret_length = (size_t)status.st_size;
+    return 0;
+}
+
+int file_own_folder(char **ret) {
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    if (length <= 0) {
+        return fail(ERR_INTERNAL, "own executable: %s", strerror(errno));
+    }
+    path[length] = '\0';
+    char *slash = strrchr(path, '/');
+    *ret = copy_bytes(path, slash ? (size_t)(slash - path) : 0);
+    return 0;
+}
