@@ -1,0 +1,227 @@
+#include "document/page.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+static const struct {
+    const char *word, *about;
+    int in_engine;
+} stages_table[] = {
+#define STAGE(symbol, word, engine, about) {word, about, engine},
+#include "table/stages.def"
+#undef STAGE
+};
+
+const char *stage_word(enum stage stage) { return stages_table[stage].word; }
+int stage_in_engine(enum stage stage) { return stages_table[stage].in_engine; }
+const char *stage_about(enum stage stage) { return stages_table[stage].about; }
+
+void stage_add(struct stages *stages, enum stage stage, double seconds, uint32_t runs) {
+    stages->seconds[stage] += seconds;
+    stages->runs[stage] += runs;
+}
+
+void stages_add(struct stages *sum, const struct stages *more) {
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        stage_add(sum, (enum stage)i, more->seconds[i], more->runs[i]);
+    }
+}
+
+void page_warn(struct page *page, const char *warning) {
+    page->warnings = resize(page->warnings, page->warning_count + 1, sizeof(*page->warnings));
+    page->warnings[page->warning_count++] = copy_string(warning);
+}
+
+void page_done(struct page *page) {
+    for (size_t i = 0; i < page->line_count; i++) {
+        free(page->lines[i].text);
+    }
+    for (size_t i = 0; i < page->warning_count; i++) {
+        free(page->warnings[i]);
+    }
+    free(page->lines);
+    free(page->warnings);
+    *page = (struct page){0};
+}
+
+/* Writing */
+
+static struct json *quad_to_json(const struct quad *quad) {
+    struct json *polygon = json_array_new();
+    for (int i = 0; i < 4; i++) {
+        struct json *point = json_array_new();
+        json_append_real(point, (double)quad->corner[i].x, 1);
+        json_append_real(point, (double)quad->corner[i].y, 1);
+        json_append(polygon, point);
+    }
+    return polygon;
+}
+
+static struct json *line_to_json(const struct line *line) {
+    struct json *object = json_object_new();
+    json_set_string(object, "text", line->text);
+    json_set_real(object, "score", (double)line->score, 4);
+    json_set(object, "polygon", quad_to_json(&line->quad));
+    json_set_real(object, "angle", (double)line->angle, 2);
+    json_set_int(object, "block", line->block);
+    json_set_int(object, "row", line->row);
+    return object;
+}
+
+struct json *stages_to_json(const struct stages *stages) {
+    struct json *object = json_object_new();
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        if (stages->runs[i] == 0 && !(stages->seconds[i] > 0)) {
+            continue;
+        }
+        struct json *stage = json_object_new();
+        json_set_real(stage, "seconds", stages->seconds[i], 6);
+        json_set_int(stage, "runs", stages->runs[i]);
+        json_set(object, stage_word((enum stage)i), stage);
+    }
+    return object;
+}
+
+struct json *page_to_json(const struct page *page) {
+    struct json *object = json_object_new();
+    json_set_int(object, "number", page->number);
+    json_set_int(object, "width", page->width);
+    json_set_int(object, "height", page->height);
+    json_set_real(object, "dpi", page->dpi > 0 ? (double)page->dpi : (double)NAN, 2);
+    json_set_int(object, "angle", page->angle);
+    struct json *lines = json_array_new();
+    for (size_t i = 0; i < page->line_count; i++) {
+        json_append(lines, line_to_json(&page->lines[i]));
+    }
+    json_set(object, "lines", lines);
+    struct json *warnings = json_array_new();
+    for (size_t i = 0; i < page->warning_count; i++) {
+        json_append_string(warnings, page->warnings[i]);
+    }
+    json_set(object, "warnings", warnings);
+    json_set(object, "timings", stages_to_json(&page->stages));
+    return object;
+}
+
+/* Reading */
+
+static int bad(const char *what) { return fail(ERR_PROTOCOL, "a page result whose %s is wrong", what); }
+
+/* A whole number from low to high. */
+static int number_from_json(const struct json *object, const char *key, uint32_t low, uint32_t high, uint32_t *ret) {
+    double number = json_real(object, key, -1);
+    if (!(number >= low && number <= high) || number != floor(number)) {
+        return bad(key);
+    }
+    *ret = (uint32_t)number;
+    return 0;
+}
+
+static size_t length_of(const struct json *list) {
+    size_t length = 0;
+    for (const struct json *member = json_first(list); member; member = json_next(member)) {
+        length++;
+    }
+    return length;
+}
+
+static int quad_from_json(const struct json *polygon, struct quad *ret) {
+    int i = 0;
+    for (const struct json *point = json_first(polygon); point; point = json_next(point), i++) {
+        const struct json *x = json_first(point);
+        const struct json *y = x ? json_next(x) : NULL;
+        if (i == 4 || !x || !y) {
+            return bad("polygon");
+        }
+        struct point corner = {(float)json_as_real(x, NAN), (float)json_as_real(y, NAN)};
+        if (!isfinite(corner.x) || !isfinite(corner.y)) {
+            return bad("polygon");
+        }
+        ret->corner[i] = corner;
+    }
+    return i == 4 ? 0 : bad("polygon");
+}
+
+/* The text is stored last: a line that failed owns nothing. */
+static int line_from_json(const struct json *object, struct line *ret) {
+    struct line line = {.score = (float)json_real(object, "score", -1),
+                        .angle = (float)json_real(object, "angle", 360)};
+    const char *text = json_string(object, "text");
+    if (!text || !*text) {
+        return bad("text");
+    }
+    if (!(line.score >= 0 && line.score <= 1)) {
+        return bad("score");
+    }
+    if (!(line.angle >= -180 && line.angle <= 180)) {
+        return bad("angle");
+    }
+    int result = quad_from_json(json_at(object, "polygon"), &line.quad);
+    result = result ? result : number_from_json(object, "block", 0, UINT32_MAX, &line.block);
+    result = result ? result : number_from_json(object, "row", 0, UINT32_MAX, &line.row);
+    if (result == 0) {
+        line.text = copy_string(text);
+        *ret = line;
+    }
+    return result;
+}
+
+static int lines_from_json(const struct json *list, struct page *page) {
+    page->lines = alloc(length_of(list), sizeof(*page->lines));
+    for (const struct json *member = json_first(list); member; member = json_next(member)) {
+        int result = line_from_json(member, &page->lines[page->line_count]);
+        if (result != 0) {
+            return result;
+        }
+        page->line_count++;
+    }
+    return 0;
+}
+
+static int stages_from_json(const struct json *object, struct stages *ret) {
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        const struct json *stage = json_at(object, stage_word((enum stage)i));
+        if (!stage) {
+            continue;
+        }
+        uint32_t runs = 0;
+        double seconds = json_real(stage, "seconds", -1);
+        int result = number_from_json(stage, "runs", 0, UINT32_MAX, &runs);
+        if (result != 0 || !(seconds >= 0)) {
+            return bad("timings");
+        }
+        stage_add(ret, (enum stage)i, seconds, runs);
+    }
+    return 0;
+}
+
+int page_from_json(const struct json *json, struct page *ret) {
+    struct page page cleanup(page_done) = {0};
+    uint32_t angle = 0;
+    int result = number_from_json(json, "number", 1, INT32_MAX, &page.number);
+    result = result ? result : number_from_json(json, "width", 1, INT32_MAX, &page.width);
+    result = result ? result : number_from_json(json, "height", 1, INT32_MAX, &page.height);
+    result = result ? result : number_from_json(json, "angle", 0, 270, &angle);
+    result = result ? result : angle % 90 ? bad("angle") : 0;
+    result = result ? result : lines_from_json(json_at(json, "lines"), &page);
+    result = result ? result : stages_from_json(json_at(json, "timings"), &page.stages);
+    if (result != 0) {
+        return result;
+    }
+    double dpi = json_real(json, "dpi", 0);
+    page.dpi = dpi > 0 && dpi < 1e6 ? (float)dpi : 0;
+    page.angle = (int)angle;
+    const struct json *warnings = json_at(json, "warnings");
+    for (const struct json *member = json_first(warnings); member; member = json_next(member)) {
+        if (json_as_string(member)) {
+            page_warn(&page, json_as_string(member));
+        }
+    }
+    *ret = page;
+    page = (struct page){0};
+    return 0;
+}

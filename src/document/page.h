@@ -1,0 +1,73 @@
+/*
+ * The result of one page: lines of text in reading order, each with its place. Made by the worker, sent as JSON,
+ * written by the outputs. One thread at a time.
+ */
+#ifndef OCTAVO_DOCUMENT_PAGE_H
+#define OCTAVO_DOCUMENT_PAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "document/geometry.h"
+
+struct json;
+
+enum stage {
+#define STAGE(symbol, word, engine, about) STAGE_##symbol,
+#include "table/stages.def"
+#undef STAGE
+    STAGE_COUNT
+};
+
+/* Seconds of one core spent in each stage, and how often it ran. */
+struct stages {
+    double seconds[STAGE_COUNT];
+    uint32_t runs[STAGE_COUNT];
+};
+
+/* Word of a stage; whether it is spent inside an engine; one line about it. Borrowed for ever. */
+const char *stage_word(enum stage stage);
+int stage_in_engine(enum stage stage);
+const char *stage_about(enum stage stage);
+
+void stage_add(struct stages *stages, enum stage stage, double seconds, uint32_t runs);
+void stages_add(struct stages *sum, const struct stages *more);
+
+/* Those that ran, as {"detect": {"seconds", "runs"}, ...}; caller drops. */
+struct json *stages_to_json(const struct stages *stages);
+
+/* A line of text. Its quad is in pixels of the page as it lies (before page.angle was undone). */
+struct line {
+    char *text;       /* UTF-8, not empty */
+    float score;      /* mean confidence of its characters, 0 to 1 */
+    struct quad quad; /* corners in reading order of the text */
+    float angle;      /* direction of reading, degrees clockwise from rightwards, -180 < angle <= 180 */
+    uint32_t block;   /* lines of one block (a paragraph, a column's run) share it; counts up in reading order */
+    uint32_t row;     /* pieces side by side that one would print as one line share it; counts up over the page */
+};
+
+struct page {
+    uint32_t number;        /* from 1 */
+    uint32_t width, height; /* pixels of the page as it lies */
+    float dpi;              /* of the bitmap; 0 if unknown */
+    int angle;              /* clockwise turn that the page has suffered: 0, 90, 180 or 270 */
+    struct line *lines;
+    size_t line_count;
+    char **warnings; /* sentences about what was survived */
+    size_t warning_count;
+    struct stages stages;
+};
+
+/* Adds a copy of warning. */
+void page_warn(struct page *page, const char *warning);
+
+/* Frees the contents. */
+void page_done(struct page *page);
+
+/* The page as JSON, the form docs/result.schema.json describes; caller drops. */
+struct json *page_to_json(const struct page *page);
+
+/* Reads what page_to_json() wrote into *ret, whose contents the caller frees with page_done(). ERR_PROTOCOL. */
+int page_from_json(const struct json *json, struct page *ret);
+
+#endif

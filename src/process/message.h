@@ -1,0 +1,47 @@
+/*
+ * Control messages between our processes: one JSON object in one SOCK_SEQPACKET datagram, with at most one descriptor.
+ * What is large (bitmaps, results) travels as the descriptor of a sealed memfd. Every message has "op". Both ends are
+ * our own binaries, yet each checks what it gets: a raster may have been taken over by the document it decodes.
+ *
+ * front -> raster                               raster -> front
+ *   open    + document descriptor                 opened  pages, format, warnings[] | failed  error, detail
+ *           dpi (0: choose), max_pages, max_pixels
+ *   page    page (from 1)                         page    page, bitmap fields, seconds, warnings[] + memfd
+ *                                                 | page_failed  page, error, detail
+ *   (end of file: leave)
+ *
+ * front -> worker                               worker -> front
+ *   setup   engine, models, threads               ready   engine, engine_version, started (seconds since its start)
+ *                                                 | failed  error, detail
+ *   read    id, page, bitmap fields + memfd       page    id + memfd (page_to_json)
+ *                                                 | page_failed  id, error, detail
+ *   describe                                      description + memfd (JSON: cpu, engines, models, calibration)
+ *   (end of file: leave)
+ * "error" is a word of table/errors.def. Pages are answered in any order.
+ */
+#ifndef OCTAVO_PROCESS_MESSAGE_H
+#define OCTAVO_PROCESS_MESSAGE_H
+
+struct json;
+
+enum {
+    MESSAGE_BYTES = 65536,    /* longest datagram */
+    MESSAGE_CHILD_SOCKET = 3, /* where a child finds its end */
+};
+
+/*
+ * Sends body (not taken over) and, unless it is -1, fd (not closed). Blocks while the peer's buffer is full.
+ * ERR_CLOSED if the peer is gone.
+ */
+int message_send(int socket, const struct json *body, int fd);
+
+/*
+ * Waits for one message. The caller drops *ret_body and closes *ret_fd (-1 if there was none; close-on-exec).
+ * ERR_CLOSED at end of file, ERR_PROTOCOL for anything that is no JSON object with "op".
+ */
+int message_receive(int socket, struct json **ret_body, int *ret_fd);
+
+/* Sends {"op": op, id_key: id, "error", "detail"} for a failed step; id_key may be NULL. Errors as message_send(). */
+int message_send_failure(int socket, const char *op, const char *id_key, long id, int error, const char *detail);
+
+#endif
