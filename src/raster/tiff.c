@@ -1,0 +1,191 @@
+#include "raster/tiff.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+enum tag {
+    TAG_SUBFILE_TYPE = 254,
+    TAG_WIDTH = 256,
+    TAG_HEIGHT = 257,
+    TAG_BITS = 258,
+    TAG_PLANAR = 284,
+};
+
+enum { SUBFILE_REDUCED = 1, PLANAR_SEPARATE = 2, MAX_ENTRIES = 4096, MAX_PAGES = 65535 };
+
+struct reader {
+    const unsigned char *bytes;
+    size_t length;
+    bool big_endian, big_tiff;
+};
+
+/* An unsigned number of size bytes at offset; 0 beyond the end. */
+static uint64_t number_at(const struct reader *reader, uint64_t offset, size_t size) {
+    if (offset > reader->length || reader->length - offset < size) {
+        return 0;
+    }
+    uint64_t value = 0;
+    for (size_t i = 0; i < size; i++) {
+        value = value << 8 | reader->bytes[offset + (reader->big_endian ? i : size - 1 - i)];
+    }
+    return value;
+}
+
+/* The first value of an entry, be it in the entry itself or, where several do not fit, elsewhere. */
+static uint64_t entry_value(const struct reader *reader, uint64_t entry) {
+    static const size_t sizes[] = {[1] = 1, [3] = 2, [4] = 4, [13] = 4, [16] = 8};
+    size_t word = reader->big_tiff ? 8 : 4;
+    uint64_t type = number_at(reader, entry + 2, 2), count = number_at(reader, entry + 4, word);
+    size_t size = type < array_length(sizes) ? sizes[type] : 0;
+    uint64_t place = entry + 4 + word;
+    if (size > 0 && count > word / size) {
+        place = number_at(reader, place, word);
+    }
+    return number_at(reader, place, size);
+}
+
+static void note_entry(const struct reader *reader, uint64_t entry, struct tiff_page *page) {
+    uint64_t value = entry_value(reader, entry);
+    switch (number_at(reader, entry, 2)) {
+    case TAG_SUBFILE_TYPE:
+        page->reduced = value & SUBFILE_REDUCED;
+        break;
+    case TAG_WIDTH:
+        page->width = value;
+        break;
+    case TAG_HEIGHT:
+        page->height = value;
+        break;
+    case TAG_BITS:
+        page->bits = (uint32_t)value;
+        break;
+    case TAG_PLANAR:
+        page->planar = value == PLANAR_SEPARATE;
+        break;
+    default:
+        break;
+    }
+}
+
+/* Reads the directory at offset; where the next one is (0: nowhere, this was the last), or fails if it is cut. */
+static int read_directory(const struct reader *reader, uint64_t offset, struct tiff_page *ret_page,
+                          uint64_t *ret_next) {
+    size_t head = reader->big_tiff ? 8 : 2, entry = reader->big_tiff ? 20 : 12;
+    uint64_t count = number_at(reader, offset, head);
+    if (count == 0 || count > MAX_ENTRIES || offset + head + count * entry > reader->length) {
+        return fail(ERR_CORRUPT, "a TIFF directory of %llu entries", (unsigned long long)count);
+    }
+    struct tiff_page page = {.offset = offset, .bits = 1};
+    for (uint64_t i = 0; i < count; i++) {
+        note_entry(reader, offset + head + i * entry, &page);
+    }
+    *ret_next = number_at(reader, offset + head + count * entry, reader->big_tiff ? 8 : 4);
+    *ret_page = page;
+    return 0;
+}
+
+/* The offsets met so far at powers of two: a chain that meets one again runs in a circle (Brent 1980). */
+struct circle {
+    uint64_t mark;
+    size_t steps, power;
+};
+
+static bool in_circle(struct circle *circle, uint64_t offset) {
+    if (offset == circle->mark) {
+        return true;
+    }
+    if (++circle->steps == circle->power) {
+        circle->mark = offset;
+        circle->power *= 2;
+        circle->steps = 0;
+    }
+    return false;
+}
+
+/* Takes back the pages of a circle that was run through more than once before it was noticed. */
+static void cut_repeated(struct tiff_chain *chain) {
+    for (size_t i = 1; i < chain->count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (chain->pages[i].offset == chain->pages[j].offset) {
+                chain->count = i;
+                return;
+            }
+        }
+    }
+}
+
+static int open_reader(const unsigned char *bytes, size_t length, struct reader *ret_reader, uint64_t *ret_first) {
+    struct reader reader = {.bytes = bytes, .length = length, .big_endian = length > 0 && bytes[0] == 'M'};
+    reader.big_tiff = number_at(&reader, 2, 2) == 43;
+    *ret_first = reader.big_tiff ? number_at(&reader, 8, 8) : number_at(&reader, 4, 4);
+    *ret_reader = reader;
+    return *ret_first == 0 ? fail(ERR_CORRUPT, "a TIFF without a page") : 0;
+}
+
+static void add_page(struct tiff_chain *chain, const struct tiff_page *page) {
+    if ((chain->count & (chain->count - 1)) == 0) { /* a power of two: full */
+        chain->pages = resize(chain->pages, chain->count ? 2 * chain->count : 1, sizeof(*chain->pages));
+    }
+    chain->pages[chain->count++] = *page;
+}
+
+int tiff_walk(const unsigned char *bytes, size_t length, uint32_t limit, struct tiff_chain *ret) {
+    limit = limit > 0 && limit < MAX_PAGES ? limit : MAX_PAGES;
+    struct reader reader;
+    uint64_t offset;
+    int result = open_reader(bytes, length, &reader, &offset);
+    if (result != 0) {
+        return result;
+    }
+    struct tiff_chain chain = {0};
+    struct tiff_page page = {0}, thumbnail = {0};
+    struct circle circle = {.power = 1};
+    while (offset != 0 && !chain.broken && !chain.more) {
+        uint64_t here = offset;
+        if (in_circle(&circle, here) || read_directory(&reader, here, &page, &offset) != 0) {
+            chain.broken = true;
+        } else if (page.reduced) {
+            thumbnail = page;
+        } else if (chain.count == limit) {
+            chain.more = true;
+        } else {
+            add_page(&chain, &page);
+        }
+    }
+    if (chain.broken) {
+        cut_repeated(&chain);
+    }
+    if (chain.count == 0 && thumbnail.offset != 0) {
+        add_page(&chain, &thumbnail);
+    }
+    if (chain.count == 0) {
+        return fail(ERR_CORRUPT, "a TIFF whose first directory is cut");
+    }
+    *ret = chain;
+    return 0;
+}
+
+int tiff_starting_at(const unsigned char *bytes, size_t length, uint64_t offset, unsigned char **ret) {
+    struct reader reader;
+    uint64_t first;
+    int result = open_reader(bytes, length, &reader, &first);
+    if (result != 0) {
+        return result;
+    }
+    if (reader.big_tiff || offset > UINT32_MAX) {
+        return fail(ERR_UNSUPPORTED, "a BigTIFF of this kind");
+    }
+    void *copy;
+    result = try_alloc(length, 1, &copy);
+    if (result != 0) {
+        return result;
+    }
+    memcpy(copy, bytes, length);
+    for (size_t i = 0; i < 4; i++) {
+        ((unsigned char *)copy)[4 + i] = (unsigned char)(offset >> 8 * (reader.big_endian ? 3 - i : i));
+    }
+    *ret = copy;
+    return 0;
+}
