@@ -1,0 +1,64 @@
+/*
+ * Inference engines behind one table of functions. An engine library is loaded at run time (dlopen), each by the one
+ * source file that includes its header; a missing library is a clear message, not a failure to start.
+ *
+ * Life of the objects: an engine outlives its networks, a network outlives its runners. A network (a compiled model) is
+ * shared by any number of threads; a runner belongs to one thread at a time. Every run uses one core: two runs side by
+ * side get more out of two cores than one run on both (docs/performance.md), so parallelism is the callers'.
+ */
+#ifndef OCTAVO_ENGINE_ENGINE_H
+#define OCTAVO_ENGINE_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TENSOR_RANK = 4 };
+
+/* Dense 32-bit floats, last dimension fastest. */
+struct tensor {
+    const float *data;
+    int64_t shape[TENSOR_RANK]; /* unused dimensions are 1 and stand last */
+    int rank;
+};
+
+struct engine;
+struct network;
+struct runner;
+
+struct engine_kind {
+    const char *name; /* "openvino" */
+
+    /*
+     * Blocks of at least so many bytes are better given back to the system when they are freed than kept by malloc:
+     * large for an engine that allocates its tensors anew in every run, small for one that keeps them itself.
+     */
+    int keep_below;
+
+    /* Loads the library found in folder. ERR_NO_ENGINE with the reason. */
+    int (*open)(const char *folder, struct engine **ret);
+    void (*close)(struct engine *engine);
+    /* "2026.4.1"; borrowed while the engine is open. */
+    const char *(*version)(const struct engine *engine);
+
+    /*
+     * Compiles the ONNX file at path for up to `runners` runs side by side (each keeps memory for its largest input).
+     * cache: folder for compiled forms, or NULL. ERR_BAD_MODEL, ERR_NO_MEMORY.
+     */
+    int (*network_load)(struct engine *engine, const char *path, int runners, const char *cache, struct network **ret);
+    void (*network_unload)(struct network *network);
+
+    int (*runner_new)(struct network *network, struct runner **ret);
+    void (*runner_free)(struct runner *runner);
+    /* One input, one output; *ret is borrowed until the runner's next run or its end. ERR_ENGINE with the reason. */
+    int (*run)(struct runner *runner, const struct tensor *input, struct tensor *ret);
+};
+
+extern const struct engine_kind engine_onnxruntime, engine_openvino;
+
+/* All kinds, in the order in which they are tried; NULL at the end. */
+extern const struct engine_kind *const engine_kinds[];
+
+/* The kind of a name, NULL if there is none. */
+const struct engine_kind *engine_kind_find(const char *name);
+
+#endif

@@ -1,0 +1,217 @@
+#include "model/catalog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "conf/yaml.h"
+
+#define MAX_BYTES (1 << 20)
+
+static const char *const role_words[] = {
+#define ROLE(symbol, word) word,
+#include "table/roles.def"
+#undef ROLE
+};
+
+const char *role_word(enum role role) { return role_words[role]; }
+
+/* Reading one entry: the first missing or bad key ends it, later ones keep silent. */
+struct entry {
+    const struct json *json;
+    const char *id;
+    int result;
+};
+
+static void refuse(struct entry *entry, const char *key, const char *expected) {
+    if (entry->result == 0) {
+        entry->result = fail(ERR_BAD_MODEL, "catalog entry %s: %s must be %s", entry->id, key, expected);
+    }
+}
+
+static char *read_text(struct entry *entry, const char *key) {
+    const char *text = json_string(entry->json, key);
+    if (!text) {
+        refuse(entry, key, "a word");
+    }
+    return copy_string(text);
+}
+
+static uint32_t read_size(struct entry *entry, const char *key, uint32_t most) {
+    int64_t number = json_int(entry->json, key, 0);
+    if (number < 1 || number > most) {
+        char expected[40];
+        snprintf(expected, sizeof(expected), "a number from 1 to %u", most);
+        refuse(entry, key, expected);
+        return 1;
+    }
+    return (uint32_t)number;
+}
+
+static float read_ratio(struct entry *entry, const char *key, double most) {
+    double number = json_real(entry->json, key, 0);
+    if (number <= 0 || number > most) {
+        refuse(entry, key, "above 0 and not too large");
+        return 1;
+    }
+    return (float)number;
+}
+
+static void read_triple(struct entry *entry, const char *key, float ret[3]) {
+    const struct json *item = json_first(json_at(entry->json, key));
+    for (int i = 0; i < 3; i++) {
+        ret[i] = item ? (float)json_as_real(item, -1) : -1;
+        if (ret[i] < 0 || ret[i] > 1) {
+            refuse(entry, key, "three numbers from 0 to 1");
+            ret[i] = 1;
+        }
+        item = item ? json_next(item) : NULL;
+    }
+}
+
+static void read_role(struct entry *entry, struct model_spec *spec) {
+    const char *word = json_string(entry->json, "role");
+    for (size_t i = 0; word && i < array_length(role_words); i++) {
+        if (strcmp(word, role_words[i]) == 0) {
+            spec->role = (enum role)i;
+            return;
+        }
+    }
+    refuse(entry, "role", "one that this version knows");
+}
+
+static void read_geometry(struct entry *entry, struct model_spec *spec) {
+    switch (spec->role) {
+    case ROLE_ORIENT:
+        spec->short_side = read_size(entry, "short_side", 2048);
+        spec->crop = read_size(entry, "crop", spec->short_side);
+        break;
+    case ROLE_DETECT:
+        spec->long_side = read_size(entry, "long_side", 8192);
+        spec->multiple = read_size(entry, "multiple", 512);
+        spec->threshold = read_ratio(entry, "threshold", 1);
+        spec->box_threshold = read_ratio(entry, "box_threshold", 1);
+        spec->unclip = read_ratio(entry, "unclip", 10);
+        spec->dilate = json_bool(entry->json, "dilate", false);
+        break;
+    case ROLE_CLASSIFY:
+        spec->width = read_size(entry, "width", 2048);
+        spec->height = read_size(entry, "height", 2048);
+        break;
+    case ROLE_RECOGNISE:
+        spec->height = read_size(entry, "height", 512);
+        spec->max_width = read_size(entry, "max_width", 16384);
+        spec->bucket = read_size(entry, "bucket", spec->max_width);
+        break;
+    case ROLE_COUNT:
+        break;
+    }
+}
+
+static void read_normalisation(struct entry *entry, struct model_spec *spec) {
+    const char *channels = json_string(entry->json, "channels");
+    spec->blue_first = channels && strcmp(channels, "bgr") == 0;
+    if (!channels || (!spec->blue_first && strcmp(channels, "rgb") != 0)) {
+        refuse(entry, "channels", "bgr or rgb");
+    }
+    float deviation[3];
+    read_triple(entry, "mean", spec->mean);
+    read_triple(entry, "deviation", deviation);
+    for (int i = 0; i < 3; i++) {
+        if (deviation[i] <= 0) {
+            refuse(entry, "deviation", "above 0");
+            deviation[i] = 1;
+        }
+        spec->mean[i] *= 255;
+        spec->scale[i] = 1 / (255 * deviation[i]);
+    }
+}
+
+static int read_spec(const struct json *json, struct model_spec *ret) {
+    struct entry entry = {.json = json, .id = json_string(json, "id")};
+    if (!entry.id) {
+        entry.id = "(without id)";
+    }
+    ret->id = read_text(&entry, "id");
+    ret->version = read_text(&entry, "version");
+    ret->file = read_text(&entry, "file");
+    ret->sha256 = read_text(&entry, "sha256");
+    ret->bytes = read_size(&entry, "bytes", UINT32_MAX);
+    if (ret->file && strchr(ret->file, '/')) {
+        refuse(&entry, "file", "a name without folder");
+    }
+    read_role(&entry, ret);
+    read_normalisation(&entry, ret);
+    read_geometry(&entry, ret);
+    return entry.result;
+}
+
+int catalog_load(const char *path, struct catalog *ret) {
+    char *text cleanup(drop_memory) = NULL;
+    size_t length;
+    struct json *json cleanup(json_drop) = NULL;
+    int result = file_read_path(path, MAX_BYTES, &text, &length);
+    if (result == 0) {
+        result = yaml_parse(text, length, &json);
+    }
+    if (result != 0) {
+        return fail(ERR_BAD_MODEL, "catalog %s: %s", path, error_detail());
+    }
+    struct catalog catalog = {0};
+    const struct json *entry = json_first(json_at(json, "models"));
+    for (; result == 0 && entry; entry = json_next(entry)) {
+        catalog.specs = resize(catalog.specs, catalog.count + 1, sizeof(*catalog.specs));
+        memset(&catalog.specs[catalog.count], 0, sizeof(*catalog.specs));
+        result = read_spec(entry, &catalog.specs[catalog.count++]);
+    }
+    if (result != 0) {
+        catalog_done(&catalog);
+        return result;
+    }
+    *ret = catalog;
+    return 0;
+}
+
+void catalog_done(struct catalog *catalog) {
+    for (size_t i = 0; i < catalog->count; i++) {
+        struct model_spec *spec = &catalog->specs[i];
+        free(spec->id);
+        free(spec->version);
+        free(spec->file);
+        free(spec->sha256);
+    }
+    free(catalog->specs);
+    *catalog = (struct catalog){0};
+}
+
+static bool installed(const struct model_spec *spec, const char *folder) {
+    char *path cleanup(drop_memory) = format("%s/%s", folder, spec->file);
+    return access(path, R_OK) == 0;
+}
+
+int catalog_choose(const struct catalog *catalog, enum role role, const char *version, const char *folder,
+                   const struct model_spec **ret) {
+    struct buffer known cleanup(buffer_done) = {0};
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct model_spec *spec = &catalog->specs[i];
+        if (spec->role != role || (version && strcmp(version, spec->version) != 0)) {
+            continue;
+        }
+        if (installed(spec, folder)) {
+            *ret = spec;
+            return 0;
+        }
+        buffer_add_format(&known, "%s%s", known.length ? " or " : "", spec->file);
+    }
+    if (known.length == 0) {
+        return fail(ERR_NO_MODEL, "the catalog has no model to %s of version %s", role_word(role),
+                    version ? version : "any");
+    }
+    return fail(ERR_NO_MODEL, "a model to %s: %s is not in %s", role_word(role), known.data, folder);
+}

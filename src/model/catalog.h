@@ -1,0 +1,51 @@
+/* The catalog: which models there are and how each wants its input. Read once, then constant; any thread. */
+#ifndef OCTAVO_MODEL_CATALOG_H
+#define OCTAVO_MODEL_CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum role {
+#define ROLE(symbol, word) ROLE_##symbol,
+#include "table/roles.def"
+#undef ROLE
+    ROLE_COUNT
+};
+
+/* Word of a role. Borrowed for ever. */
+const char *role_word(enum role role);
+
+struct model_spec {
+    char *id, *version, *file, *sha256;
+    enum role role;
+    uint64_t bytes;
+    bool blue_first;
+    float mean[3], scale[3]; /* for pixels 0 to 255: (pixel - mean) * scale */
+
+    uint32_t width, height;                 /* classify; recognise: height only */
+    uint32_t short_side, crop;              /* orient */
+    uint32_t long_side, multiple;           /* detect */
+    uint32_t max_width, bucket;             /* recognise */
+    float threshold, box_threshold, unclip; /* detect */
+    bool dilate;                            /* detect */
+};
+
+struct catalog {
+    struct model_spec *specs;
+    size_t count;
+};
+
+/* Reads the YAML file at path into *ret; the caller calls catalog_done(). ERR_BAD_MODEL naming the entry and the key.
+ */
+int catalog_load(const char *path, struct catalog *ret);
+void catalog_done(struct catalog *catalog);
+
+/*
+ * The model to use for role: of the named version, or (version NULL) the first whose file is in folder. Borrowed.
+ * ERR_NO_MODEL naming the file, or the versions that there are.
+ */
+int catalog_choose(const struct catalog *catalog, enum role role, const char *version, const char *folder,
+                   const struct model_spec **ret);
+
+#endif

@@ -1,0 +1,125 @@
+#include "model/model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "model/onnx.h"
+
+struct mapping {
+    uint8_t *bytes;
+    size_t length;
+};
+
+static void drop_mapping(struct mapping *mapping) {
+    if (mapping->bytes) {
+        munmap(mapping->bytes, mapping->length);
+    }
+}
+
+static int map_file(const struct model_spec *spec, const char *path, struct mapping *ret) {
+    int fd cleanup(drop_fd) = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        return fail(ERR_NO_MODEL, "%s: %s", path, strerror(errno));
+    }
+    if ((uint64_t)status.st_size != spec->bytes || status.st_size == 0) {
+        return fail(ERR_BAD_MODEL, "%s has %lld bytes, %llu expected", path, (long long)status.st_size,
+                    (unsigned long long)spec->bytes);
+    }
+    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED) {
+        return fail(ERR_NO_MEMORY, "%s: %s", path, strerror(errno));
+    }
+    *ret = (struct mapping){.bytes = bytes, .length = (size_t)status.st_size};
+    return 0;
+}
+
+static int check_hash(const struct model_spec *spec, const char *path, const struct mapping *mapping) {
+    struct sha256_ctx context;
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    char text[2 * SHA256_DIGEST_SIZE + 1];
+    sha256_init(&context);
+    sha256_update(&context, mapping->length, mapping->bytes);
+    sha256_digest(&context, sizeof(digest), digest);
+    for (size_t i = 0; i < sizeof(digest); i++) {
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    }
+    if (strcmp(text, spec->sha256) != 0) {
+        return fail(ERR_BAD_MODEL, "%s has sha256 %s, %s expected", path, text, spec->sha256);
+    }
+    return 0;
+}
+
+/* Cuts the metadata's lines apart. */
+static int read_characters(const struct mapping *mapping, struct model *model) {
+    const char *text;
+    size_t length;
+    int result = onnx_metadata(mapping->bytes, mapping->length, "character", &text, &length);
+    if (result != 0 || !text) {
+        return result;
+    }
+    size_t lines = 1;
+    for (size_t i = 0; i < length; i++) {
+        lines += text[i] == '\n';
+    }
+    model->characters = alloc(lines, sizeof(*model->characters));
+    for (size_t start = 0; start <= length;) {
+        const char *stop = memchr(text + start, '\n', length - start);
+        size_t end = stop ? (size_t)(stop - text) : length;
+        if (stop || end > start) { /* a last newline ends a line, it does not begin one */
+            model->characters[model->character_count++] = copy_bytes(text + start, end - start);
+        }
+        start = end + 1;
+    }
+    return 0;
+}
+
+int model_check(const struct model_spec *spec, const char *folder) {
+    char *path cleanup(drop_memory) = format("%s/%s", folder, spec->file);
+    struct mapping mapping cleanup(drop_mapping) = {0};
+    int result = map_file(spec, path, &mapping);
+    return result != 0 ? result : check_hash(spec, path, &mapping);
+}
+
+int model_load(const struct model_spec *spec, const char *folder, const struct engine_kind *kind, struct engine *engine,
+               int runners, const char *cache, struct model *ret) {
+    char *path cleanup(drop_memory) = format("%s/%s", folder, spec->file);
+    struct mapping mapping cleanup(drop_mapping) = {0};
+    struct model model = {.spec = spec, .kind = kind};
+    int result = map_file(spec, path, &mapping);
+    if (result == 0) {
+        result = check_hash(spec, path, &mapping);
+    }
+    if (result == 0) {
+        result = read_characters(&mapping, &model);
+    }
+    if (result == 0) {
+        result = kind->network_load(engine, path, runners, cache, &model.network);
+    }
+    if (result != 0) {
+        model_unload(&model);
+        return fail(result, "model %s: %s", spec->id, error_detail());
+    }
+    *ret = model;
+    return 0;
+}
+
+void model_unload(struct model *model) {
+    if (model->network) {
+        model->kind->network_unload(model->network);
+    }
+    for (size_t i = 0; i < model->character_count; i++) {
+        free(model->characters[i]);
+    }
+    free(model->characters);
+    *model = (struct model){0};
+}
