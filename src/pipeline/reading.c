@@ -1,0 +1,149 @@
+#include "pipeline/reading.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "pipeline/detect.h"
+#include "pipeline/order.h"
+#include "pipeline/orient.h"
+#include "pipeline/recognise.h"
+
+#define LINE_SCORE 0.5F /* lines read with less confidence are noise more often than text (RapidOCR's text_score) */
+
+struct line_reading {
+    struct quad box;
+    uint32_t width; /* of the recogniser's input */
+    struct reading reading;
+    struct stages stages; /* apart for each line: hands write side by side */
+};
+
+struct page_reading {
+    struct image page, upright; /* as it lies; as it should: a view of page unless it was turned */
+    uint32_t number;
+    float dpi;
+    int angle;
+    struct line_reading *lines;
+    size_t count;
+    struct stages stages;
+};
+
+bool role_reads_lines(enum role role) { return role == ROLE_RECOGNISE || role == ROLE_CLASSIFY; }
+
+static int by_width(const void *left, const void *right) {
+    const struct line_reading *a = left, *b = right;
+    return a->width < b->width ? 1 : a->width > b->width ? -1 : 0;
+}
+
+/* Turns the page upright where the model says that it was turned. */
+static int make_upright(struct hand *hand, struct page_reading *reading) {
+    reading->upright = reading->page;
+    int result = orient_page(hand, &reading->page, &reading->stages, &reading->angle);
+    if (result == 0 && reading->angle != 0) {
+        int64_t start = clock_now();
+        result = image_turn(&reading->page, 360 - reading->angle, &reading->upright);
+        stage_add(&reading->stages, STAGE_PREPARE, clock_seconds(clock_now() - start), 0);
+    }
+    return result;
+}
+
+static int find_lines(struct hand *hand, struct page_reading *reading) {
+    struct text_box *boxes cleanup(drop_memory) = NULL;
+    size_t count;
+    int result = detect_lines(hand, &reading->upright, &reading->stages, &boxes, &count);
+    if (result != 0) {
+        return result;
+    }
+    reading->lines = alloc(count, sizeof(*reading->lines));
+    reading->count = count;
+    for (size_t i = 0; i < count; i++) {
+        reading->lines[i].box = boxes[i].quad;
+        reading->lines[i].width = recognise_width(hand, &boxes[i].quad);
+    }
+    /* Longest first: then no hand is left with a long line while the others have nothing to do. */
+    qsort(reading->lines, count, sizeof(*reading->lines), by_width);
+    return 0;
+}
+
+int reading_begin(struct hand *hand, const struct image *page, uint32_t number, float dpi, struct page_reading **ret) {
+    struct page_reading *reading = alloc(1, sizeof(*reading));
+    *reading = (struct page_reading){.page = *page, .number = number, .dpi = dpi};
+    reading->page.owned = NULL;
+    int result = make_upright(hand, reading);
+    if (result == 0) {
+        result = find_lines(hand, reading);
+    }
+    if (result != 0) {
+        reading_free(reading);
+        return result;
+    }
+    *ret = reading;
+    return 0;
+}
+
+size_t reading_lines(const struct page_reading *reading) { return reading->count; }
+
+int reading_line(struct hand *hand, struct page_reading *reading, size_t index) {
+    struct line_reading *line = &reading->lines[index];
+    return recognise_line(hand, &reading->upright, &line->box, &line->stages, &line->reading);
+}
+
+/* A point of the upright page on the page as it lies. */
+static struct point as_it_lies(const struct page_reading *reading, struct point upright) {
+    float width = (float)reading->page.width, height = (float)reading->page.height;
+    switch (reading->angle) {
+    case 90:
+        return (struct point){width - upright.y, upright.x};
+    case 180:
+        return (struct point){width - upright.x, height - upright.y};
+    case 270:
+        return (struct point){upright.y, height - upright.x};
+    default:
+        return upright;
+    }
+}
+
+static void lay_down(const struct page_reading *reading, struct line *line) {
+    for (int i = 0; i < 4; i++) {
+        line->quad.corner[i] = as_it_lies(reading, line->quad.corner[i]);
+    }
+    const struct point *corner = line->quad.corner;
+    float angle = atan2f(corner[1].y - corner[0].y, corner[1].x - corner[0].x) * 180 / (float)M_PI;
+    line->angle = angle <= -180 ? angle + 360 : angle;
+}
+
+void reading_end(struct page_reading *reading, struct page *ret) {
+    int64_t start = clock_now();
+    struct page page = {.number = reading->number,
+                        .width = reading->page.width,
+                        .height = reading->page.height,
+                        .dpi = reading->dpi,
+                        .angle = reading->angle,
+                        .stages = reading->stages};
+    page.lines = alloc(reading->count, sizeof(*page.lines));
+    for (size_t i = 0; i < reading->count; i++) {
+        struct line_reading *line = &reading->lines[i];
+        stages_add(&page.stages, &line->stages);
+        if (line->reading.text && line->reading.text[0] && line->reading.score >= LINE_SCORE) {
+            page.lines[page.line_count++] = (struct line){
+                .text = take(line->reading.text), .score = line->reading.score, .quad = line->reading.quad};
+        }
+    }
+    order_lines(page.lines, page.line_count);
+    for (size_t i = 0; i < page.line_count; i++) {
+        lay_down(reading, &page.lines[i]);
+    }
+    stage_add(&page.stages, STAGE_ASSEMBLE, clock_seconds(clock_now() - start), 1);
+    *ret = page;
+}
+
+void reading_free(struct page_reading *reading) {
+    for (size_t i = 0; i < reading->count; i++) {
+        free(reading->lines[i].reading.text);
+    }
+    free(reading->lines);
+    image_done(&reading->upright);
+    free(reading);
+}

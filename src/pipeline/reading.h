@@ -1,0 +1,34 @@
+/*
+ * Reading one page, cut into steps that any hand may take:
+ *
+ *   reading_begin()   one hand: orientation, detection; afterwards the lines are known
+ *   reading_line()    any hands at the same time, each line once
+ *   reading_end()     one hand, after all lines: reading order, the page result
+ *   reading_free()    at any time after begin, when no step runs
+ */
+#ifndef OCTAVO_PIPELINE_READING_H
+#define OCTAVO_PIPELINE_READING_H
+
+#include "pipeline/hand.h"
+
+struct page_reading;
+
+/* Whether role's model runs in reading_line(), so that each hand wants a runner of its own for it. */
+bool role_reads_lines(enum role role);
+
+/* Starts on the page (pixels borrowed until reading_free()) numbered number. Errors as hand_run(), then nothing to
+ * free. */
+int reading_begin(struct hand *hand, const struct image *page, uint32_t number, float dpi, struct page_reading **ret);
+
+/* How many lines there are to read; those that take longest come first. */
+size_t reading_lines(const struct page_reading *reading);
+
+/* Reads line index < reading_lines(). Errors as hand_run(). */
+int reading_line(struct hand *hand, struct page_reading *reading, size_t index);
+
+/* Puts the lines in order; the caller frees the contents of *ret with page_done(). */
+void reading_end(struct page_reading *reading, struct page *ret);
+
+void reading_free(struct page_reading *reading);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * Which engine is faster here? Measured once with the real recogniser and kept in the state folder, until the
+ * processor, an engine's file or the model changes. One thread.
+ */
+#ifndef OCTAVO_WORKER_CALIBRATE_H
+#define OCTAVO_WORKER_CALIBRATE_H
+
+#include "engine/engine.h"
+#include "model/catalog.h"
+#include "worker/places.h"
+
+struct json;
+
+/*
+ * The fastest engine that can run spec. Without a record it loads the model on each engine in turn and times a few
+ * lines (about a second). ERR_NO_ENGINE if none can, with each one's reason.
+ */
+int calibrate_choose(const struct places *places, const struct model_spec *spec, const struct engine_kind **ret);
+
+/* The kept record, {"key", "milliseconds": {engine: number}, "fastest"}; NULL if there is none. Caller drops. */
+struct json *calibrate_record(const struct places *places);
+
+/* The processor's name as /proc/cpuinfo has it; caller frees. */
+char *calibrate_processor(void);
+
+#endif
