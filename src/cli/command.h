@@ -1,0 +1,32 @@
+/* The subcommands of `octavo`. To add one: a line in commands.c, its options in table/options.def, docs/cli.md. */
+#ifndef OCTAVO_CLI_COMMAND_H
+#define OCTAVO_CLI_COMMAND_H
+
+struct command {
+    const char *name;
+    int options;                         /* the FOR_ bit of table/options.def; 0: no options */
+    int (*run)(int argc, char **argv);   /* argv[0] is the name; returns the exit status */
+    const char *usage, *about, *details; /* for help */
+};
+
+extern const struct command commands[]; /* the last has a NULL name */
+
+/* NULL if there is none of this name. */
+const struct command *command_find(const char *name);
+
+int command_ocr(int argc, char **argv);
+int command_doctor(int argc, char **argv);
+int command_models(int argc, char **argv);
+int command_version(int argc, char **argv);
+int command_help(int argc, char **argv);
+
+/* Processors that this process may use. */
+int command_processors(void);
+
+/* Prints to standard output. Exit status: 0, or 73 when that fails. */
+int command_print(const char *text);
+
+/* Tells what is wrong with the command line of a command. Exit status 64. */
+int command_usage_error(const char *detail);
+
+#endif

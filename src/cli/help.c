@@ -1,0 +1,92 @@
+#include <sched.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "cli/command.h"
+#include "cli/terminal.h"
+#include "conf/options.h"
+
+const struct command commands[] = {
+    {"ocr", FOR_OCR, command_ocr, "octavo ocr [OPTION]... FILE...", "the text of documents, as text or JSON",
+     "FILE is a PDF or a picture (PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, JPEG 2000);\n"
+     "\"-\" is standard input. One FILE and no -o: the result goes to standard output.\n"},
+    {"doctor", FOR_DOCTOR, command_doctor, "octavo doctor [OPTION]...", "what this machine offers, whether it will do",
+     ""},
+    {"models", FOR_MODELS, command_models, "octavo models [OPTION]...", "the catalog of models", ""},
+    {"version", 0, command_version, "octavo version", "the version", ""},
+    {"help", 0, command_help, "octavo help [COMMAND]", "this list, or the options of a command", ""},
+    {0},
+};
+
+const struct command *command_find(const char *name) {
+    for (const struct command *command = commands; command->name; command++) {
+        if (strcmp(command->name, name) == 0) {
+            return command;
+        }
+    }
+    return NULL;
+}
+
+int command_processors(void) {
+    cpu_set_t usable;
+    return sched_getaffinity(0, sizeof(usable), &usable) == 0 ? CPU_COUNT(&usable) : 1;
+}
+
+int command_print(const char *text) {
+    int result = file_write(STDOUT_FILENO, text, strlen(text));
+    if (result != 0) {
+        terminal_error("standard output", 0, result, error_detail());
+    }
+    return result ? error_exit_status(result) : 0;
+}
+
+int command_usage_error(const char *detail) {
+    terminal_error(NULL, 0, ERR_USAGE, detail);
+    return error_exit_status(ERR_USAGE);
+}
+
+int command_version(int argc, char **argv) {
+    (void)argv;
+    return argc > 1 ? command_usage_error("`octavo version` takes no arguments")
+                    : command_print("octavo " OCTAVO_VERSION "\n");
+}
+
+static int help_for(const struct command *command) {
+    struct buffer text cleanup(buffer_done) = {0};
+    buffer_add_format(&text, "usage: %s\n\n%s\n%s", command->usage, command->about, command->details);
+    if (command->options) {
+        buffer_add_string(&text, "\n");
+        options_help(command->options, &text);
+    }
+    return command_print(text.data);
+}
+
+static int help_for_all(void) {
+    struct buffer text cleanup(buffer_done) = {0};
+    buffer_add_string(&text, "octavo reads the text of documents.\n\n");
+    for (const struct command *command = commands; command->name; command++) {
+        buffer_add_format(&text, "  %-31s  %s\n", command->usage, command->about);
+    }
+    buffer_add_string(&text, "\n`octavo help COMMAND` tells the options of a command.\n");
+    return command_print(text.data);
+}
+
+int command_help(int argc, char **argv) {
+    if (argc > 2) {
+        return command_usage_error("`octavo help` takes one command");
+    }
+    if (argc == 1) {
+        return help_for_all();
+    }
+    const struct command *command = command_find(argv[1]);
+    if (!command) {
+        char *detail cleanup(drop_memory) = format("there is no command \"%s\"", argv[1]);
+        return command_usage_error(detail);
+    }
+    return help_for(command);
+}

@@ -1,0 +1,31 @@
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "cli/command.h"
+#include "cli/describe.h"
+
+static int print_models(const struct options *options, const struct json *models) {
+    if (options->json) {
+        return describe_print(models);
+    }
+    struct buffer text cleanup(buffer_done) = {0};
+    describe_models(models, &text);
+    return command_print(text.data);
+}
+
+int command_models(int argc, char **argv) {
+    struct options options cleanup(options_done) = {0};
+    if (describe_options(FOR_MODELS, argc, argv, &options) != 0) {
+        return command_usage_error(error_detail());
+    }
+    if (options.help) {
+        return command_help(2, (char *[]){NULL, argv[0]});
+    }
+    struct child worker = {0};
+    struct json *description cleanup(json_drop) = NULL;
+    int result = child_start("octavo-worker", &worker);
+    result = result ? result : describe(&worker, &options, &description);
+    child_end(&worker, NULL);
+    return result ? describe_refuse(result) : print_models(&options, json_at(description, "models"));
+}

@@ -1,0 +1,29 @@
+/* Where results go: standard output, or files in the folder of --output. One thread. */
+#ifndef OCTAVO_CLI_TARGET_H
+#define OCTAVO_CLI_TARGET_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "conf/options.h"
+#include "document/result.h"
+
+/*
+ * Names for the results of files: the file name less its last extension ("stdin" for "-"). Those that would collide
+ * keep their extension, those that still would are numbered: a.png, a.png-2. ret_names has room for count; the caller
+ * frees each.
+ */
+void target_names(char *const *files, size_t count, char **ret_names);
+
+/* Makes folder, its parents included, and checks that files can be made in it. ERR_OUTPUT. */
+int target_prepare(const char *folder);
+
+/*
+ * Writes result in every format that options ask for: as NAME.EXTENSION in the folder of --output, replacing what was
+ * there in one step, or to standard output. The file that was read (its device and inode) is never replaced.
+ * ERR_OUTPUT.
+ */
+int target_write(const struct options *options, const char *name, dev_t device, ino_t inode,
+                 const struct result *result);
+
+#endif
