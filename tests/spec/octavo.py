@@ -1,0 +1,71 @@
+"""What the scenarios share: the program, running it, the corpus, small documents of our own making."""
+import json
+import os
+import struct
+import subprocess
+import zlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BIN = Path(os.environ.get("OCTAVO_BIN", ROOT / "build" / "bin"))
+LETTER = ROOT / "tests" / "samples" / "letter.png"
+
+
+def octavo(*arguments, stdin=subprocess.DEVNULL, timeout=120, **options):
+    """Runs octavo and returns what it did, texts decoded."""
+    return subprocess.run([BIN / "octavo", *map(str, arguments)], stdin=stdin, capture_output=True, text=True,
+                          timeout=timeout, check=False, **options)
+
+
+def require_models():
+    """Skips where nothing can be read: no engine, no models."""
+    run = octavo("doctor")
+    if run.returncode == 69:
+        pytest.skip(run.stdout.strip().splitlines()[-1] if run.stdout else run.stderr.strip())
+    assert run.returncode == 0, run.stderr
+
+
+def schema():
+    return json.loads((ROOT / "docs" / "result.schema.json").read_text())
+
+
+def png(width, height, grey=255):
+    """The bytes of a PNG in one shade."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = (b"\0" + bytes([grey]) * width) * height
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def tiff(sizes):
+    """The bytes of a grey TIFF whose pages have these sizes; all share the 10 000 white pixels of the first."""
+    body = b"II*\0" + struct.pack("<I", 8 + 10000) + b"\xff" * 10000
+    for number, (width, height) in enumerate(sizes, 1):
+        fields = [(256, width), (257, height), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, height),
+                  (279, width * height)]
+        body += struct.pack("<H", len(fields))
+        body += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in fields)
+        body += struct.pack("<I", len(body) + 4 if number < len(sizes) else 0)
+    return body
+
+
+def pdf(pages):
+    """The bytes of a PDF with so many pages, each with a line of large text."""
+    kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(pages))
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", f"<</Type/Pages/Count {pages}/Kids[{kids}]>>",
+               "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
+    for number in range(1, pages + 1):
+        text = f"BT /F 36 Tf 50 100 Td (Page number {number}) Tj ET"
+        objects.append(f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 200]/Contents {2 * number + 3} 0 R"
+                       "/Resources<</Font<</F 3 0 R>>>>>>")
+        objects.append(f"<</Length {len(text)}>>stream\n{text}\nendstream")
+    body, offsets = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(body))
+        body += f"{number} 0 obj{content}endobj\n".encode()
+    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    return body + (f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
+                   f"trailer<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{len(body)}\n%%EOF\n").encode()

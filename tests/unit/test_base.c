@@ -1,0 +1,199 @@
+/* The small things everything stands on: errors, buffers, UTF-8, JSON, shared memory. */
+#include <fcntl.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+
+#include <cmocka.h> /* last: it has a macro fail() */
+
+static void every_error_has_words(void **state) {
+    (void)state;
+    for (int code = -1; code >= -ERR_COUNT; code--) {
+        assert_int_equal(error_from_word(error_word(code)), code);
+        assert_true(strlen(error_sentence(code)) > 10);
+        assert_true(strlen(error_advice(code)) > 10);
+        assert_in_range(error_http_status(code), 400, 599);
+        assert_in_range(error_exit_status(code), 1, 130);
+    }
+    assert_string_equal(error_word(1), error_word(ERR_INTERNAL));
+    assert_string_equal(error_word(-ERR_COUNT - 1), error_word(ERR_INTERNAL));
+    assert_int_equal(error_from_word("no such word"), ERR_INTERNAL);
+}
+
+static void a_detail_may_quote_the_one_before(void **state) {
+    (void)state;
+    assert_int_equal((fail)(ERR_CORRUPT, "row %d", 7), ERR_CORRUPT);
+    (fail)(ERR_CORRUPT, "page 2: %s", error_detail());
+    assert_string_equal(error_detail(), "page 2: row 7");
+}
+
+static void an_overflowing_size_is_refused(void **state) {
+    (void)state;
+    void *block = NULL;
+    assert_int_equal(try_alloc(SIZE_MAX / 2, 3, &block), ERR_NO_MEMORY);
+    assert_null(block);
+}
+
+static void a_buffer_grows_and_is_always_a_string(void **state) {
+    (void)state;
+    struct buffer buffer = {0};
+    for (int i = 0; i < 1000; i++) {
+        buffer_add_format(&buffer, "%03d,", i);
+    }
+    assert_int_equal(buffer.length, 4000);
+    assert_int_equal(strlen(buffer.data), 4000);
+    assert_memory_equal(buffer.data + 3996, "999,", 5);
+    char *text = buffer_take(&buffer);
+    assert_null(buffer.data);
+    free(text);
+    text = buffer_take(&buffer);
+    assert_string_equal(text, "");
+    free(text);
+}
+
+static void bad_utf8_becomes_replacement_characters(void **state) {
+    (void)state;
+    static const struct {
+        const char *bytes, *valid;
+        size_t length;
+    } cases[] = {
+        {"caf\xC3\xA9 \xE6\xBC\xA2 \xF0\x9F\x9B\x80", "caf\xC3\xA9 \xE6\xBC\xA2 \xF0\x9F\x9B\x80", 14},
+        {"\xFF", "\xEF\xBF\xBD", 1},                                                 /* no lead byte */
+        {"\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD", 2},                                 /* overlong */
+        {"\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD", 3},                 /* surrogate */
+        {"\xF4\x90\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD", 4}, /* above U+10FFFF */
+        {"a\xE6\xBC", "a\xEF\xBF\xBD\xEF\xBF\xBD", 3},                               /* cut off */
+        {"a\0b", "a b", 3},
+    };
+    for (size_t i = 0; i < array_length(cases); i++) {
+        char *valid = utf8_valid_copy(cases[i].bytes, cases[i].length);
+        assert_string_equal(valid, cases[i].valid);
+        free(valid);
+    }
+}
+
+static void json_comes_back_as_it_was(void **state) {
+    (void)state;
+    struct json *object = json_object_new(), *list = json_array_new();
+    json_set_string(object, "text", "a \"b\"\n\xFF");
+    json_set_int(object, "int", INT64_C(999999999999999));
+    json_set_real(object, "real", 1.0 / 3, 3);
+    json_set_real(object, "nan", NAN, 3);
+    json_set_bool(object, "yes", true);
+    json_append_real(list, 2.5, 1);
+    json_append_string(list, "x");
+    json_set(object, "list", list);
+    char *text = json_text(object, false);
+    struct json *back;
+    assert_int_equal(json_parse(text, strlen(text), &back), 0);
+    assert_string_equal(json_string(back, "text"), "a \"b\"\n\xEF\xBF\xBD");
+    assert_true(json_int(back, "int", 0) == INT64_C(999999999999999));
+    assert_true(fabs(json_real(back, "real", 0) - 0.333) < 1e-12);
+    assert_true(json_real(back, "nan", -1) < 0);
+    assert_true(json_bool(back, "yes", false));
+    assert_null(json_string(back, "int"));
+    assert_int_equal(json_int(back, "text", 5), 5);
+    const struct json *item = json_first(json_at(back, "list"));
+    assert_true(json_as_real(item, 0) > 2.4);
+    assert_string_equal(json_as_string(json_next(item)), "x");
+    assert_null(json_next(json_next(item)));
+    assert_null(json_first(json_at(back, "absent")));
+    free(text);
+    json_drop(&back);
+    json_drop(&object);
+}
+
+static void what_is_no_json_is_refused(void **state) {
+    (void)state;
+    static const char *const bad[] = {"", "{", "{\"a\":}", "nope", "{\"a\":\"\\u12\"}", "[1,2"};
+    for (size_t i = 0; i < array_length(bad); i++) {
+        struct json *value = NULL;
+        assert_int_equal(json_parse(bad[i], strlen(bad[i]), &value), ERR_PROTOCOL);
+        assert_null(value);
+    }
+    char deep[5001];
+    memset(deep, '[', 5000);
+    deep[5000] = '\0';
+    struct json *value = NULL;
+    assert_int_equal(json_parse(deep, 5000, &value), ERR_PROTOCOL);
+}
+
+static void an_integer_out_of_range_is_the_fallback(void **state) {
+    (void)state;
+    static const char text[] = "{\"a\":1e300,\"b\":-1e300}";
+    struct json *value;
+    assert_int_equal(json_parse(text, sizeof(text) - 1, &value), 0);
+    assert_int_equal(json_int(value, "a", 7), 7);
+    assert_int_equal(json_int(value, "b", 7), 7);
+    json_drop(&value);
+}
+
+static void only_sealed_memory_is_mapped(void **state) {
+    (void)state;
+    int fd;
+    const void *bytes;
+    size_t length;
+    assert_int_equal(file_memory_from("test", "hello", 5, &fd), 0);
+    assert_int_equal(file_memory_map(fd, 4, &bytes, &length), ERR_PROTOCOL); /* larger than its reader allows */
+    assert_int_equal(file_memory_map(fd, 5, &bytes, &length), 0);
+    assert_int_equal(length, 5);
+    assert_memory_equal(bytes, "hello", 5);
+    assert_int_equal(ftruncate(fd, 0), -1);
+    munmap((void *)(uintptr_t)bytes, length);
+    close(fd);
+    void *writable;
+    assert_int_equal(file_memory_new("test", 5, &fd, &writable), 0);
+    assert_int_equal(file_memory_map(fd, 5, &bytes, &length), ERR_PROTOCOL);
+    munmap(writable, 5);
+    close(fd);
+    fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(file_memory_map(fd, SIZE_MAX, &bytes, &length), ERR_PROTOCOL);
+    close(fd);
+}
+
+static void a_file_is_read_up_to_a_limit(void **state) {
+    (void)state;
+    char folder[] = "/tmp/octavo-test-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char *path = format("%s/file", folder), *text = NULL;
+    size_t length;
+    assert_int_equal(file_replace(path, "0123456789", 10), 0);
+    assert_int_equal(file_read_path(path, 10, &text, &length), 0);
+    assert_string_equal(text, "0123456789");
+    free(text);
+    assert_int_equal(file_read_path(path, 9, &text, &length), ERR_TOO_LARGE);
+    unlink(path);
+    assert_int_equal(file_read_path(path, 9, &text, &length), ERR_NO_INPUT);
+    assert_int_equal(file_replace("/proc/no-such-folder/x", "", 0), ERR_OUTPUT);
+    rmdir(folder);
+    free(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_error_has_words),
+        cmocka_unit_test(a_detail_may_quote_the_one_before),
+        cmocka_unit_test(an_overflowing_size_is_refused),
+        cmocka_unit_test(a_buffer_grows_and_is_always_a_string),
+        cmocka_unit_test(bad_utf8_becomes_replacement_characters),
+        cmocka_unit_test(json_comes_back_as_it_was),
+        cmocka_unit_test(what_is_no_json_is_refused),
+        cmocka_unit_test(an_integer_out_of_range_is_the_fallback),
+        cmocka_unit_test(only_sealed_memory_is_mapped),
+        cmocka_unit_test(a_file_is_read_up_to_a_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

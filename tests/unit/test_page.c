@@ -1,0 +1,139 @@
+/* A page's way through JSON: nothing is lost, and what another process sends is checked. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "document/page.h"
+
+#include <cmocka.h> /* last: it has a macro fail() */
+
+static struct page sample(void) {
+    struct page page = {.number = 3, .width = 2480, .height = 3508, .dpi = 300, .angle = 90, .line_count = 2};
+    page.lines = alloc(2, sizeof(*page.lines));
+    page.lines[0] = (struct line){.text = copy_string("Größe \"ß\" 漢字"),
+                                  .score = 0.98765F,
+                                  .quad = {{{1, 2}, {101.5F, 2}, {101.5F, 22}, {1, 22}}},
+                                  .angle = -12.25F,
+                                  .block = 1,
+                                  .row = 4};
+    page.lines[1] = (struct line){.text = copy_string("b"), .quad = {{{-3, 0}, {1, 0}, {1, 1}, {-3, 1}}}, .angle = 180};
+    page_warn(&page, "a part was not readable");
+    stage_add(&page.stages, STAGE_DETECT, 0.25, 1);
+    stage_add(&page.stages, STAGE_RECOGNISE, 1.5, 40);
+    return page;
+}
+
+static void page_comes_back_as_it_was(void **state) {
+    (void)state;
+    struct page page = sample(), back = {0};
+    struct json *json = page_to_json(&page);
+    assert_int_equal(page_from_json(json, &back), 0);
+    assert_int_equal(back.number, 3);
+    assert_int_equal(back.width, 2480);
+    assert_int_equal(back.height, 3508);
+    assert_float_equal(back.dpi, 300, 0.01);
+    assert_int_equal(back.angle, 90);
+    assert_int_equal(back.line_count, 2);
+    assert_string_equal(back.lines[0].text, page.lines[0].text);
+    assert_float_equal(back.lines[0].score, page.lines[0].score, 1e-4);
+    assert_float_equal(back.lines[0].angle, -12.25, 0.01);
+    assert_int_equal(back.lines[0].row, 4);
+    for (int i = 0; i < 4; i++) {
+        assert_float_equal(back.lines[0].quad.corner[i].x, page.lines[0].quad.corner[i].x, 0.05);
+        assert_float_equal(back.lines[1].quad.corner[i].y, page.lines[1].quad.corner[i].y, 0.05);
+    }
+    assert_int_equal(back.warning_count, 1);
+    assert_string_equal(back.warnings[0], "a part was not readable");
+    assert_float_equal(back.stages.seconds[STAGE_RECOGNISE], 1.5, 1e-6);
+    assert_int_equal(back.stages.runs[STAGE_RECOGNISE], 40);
+    assert_int_equal(back.stages.runs[STAGE_ORIENT], 0);
+    json_drop(&json);
+    page_done(&page);
+    page_done(&back);
+}
+
+static void unknown_resolution_is_null(void **state) {
+    (void)state;
+    struct page page = {.number = 1, .width = 1, .height = 1}, back = {0};
+    struct json *json = page_to_json(&page);
+    char *text = json_text(json, false);
+    assert_non_null(strstr(text, "\"dpi\":null"));
+    assert_int_equal(page_from_json(json, &back), 0);
+    assert_float_equal(back.dpi, 0, 0);
+    assert_int_equal(back.line_count, 0);
+    free(text);
+    json_drop(&json);
+    page_done(&back);
+}
+
+static void foreign_pages_are_refused(void **state) {
+    (void)state;
+#define LINE(text, score, polygon, angle)                                                                              \
+    "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0,\"lines\":[{\"text\":" text ",\"score\":" score                \
+    ",\"polygon\":" polygon ",\"angle\":" angle ",\"block\":0,\"row\":0}]}"
+#define SQUARE "[[0,0],[1,0],[1,1],[0,1]]"
+    static const char *const foreign[] = {
+        "{}",
+        "{\"number\":0,\"width\":9,\"height\":9,\"angle\":0}",
+        "{\"number\":1.5,\"width\":9,\"height\":9,\"angle\":0}",
+        "{\"number\":1,\"width\":-9,\"height\":9,\"angle\":0}",
+        "{\"number\":1,\"width\":9,\"height\":1e99,\"angle\":0}",
+        "{\"number\":1,\"width\":9,\"height\":9,\"angle\":45}",
+        "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0,\"timings\":{\"detect\":{\"seconds\":-1,\"runs\":1}}}",
+        LINE("\"\"", "1", SQUARE, "0"),
+        LINE("7", "1", SQUARE, "0"),
+        LINE("\"a\"", "1.5", SQUARE, "0"),
+        LINE("\"a\"", "null", SQUARE, "0"),
+        LINE("\"a\"", "1", "[[0,0],[1,0],[1,1]]", "0"),
+        LINE("\"a\"", "1", "[[0,0],[1,0],[1,1],[0,1],[0,0]]", "0"),
+        LINE("\"a\"", "1", "[[0,0],[1,0],[1],[0,1]]", "0"),
+        LINE("\"a\"", "1", "[[0,0],[1,0],[1,\"x\"],[0,1]]", "0"),
+        LINE("\"a\"", "1", "7", "0"),
+        LINE("\"a\"", "1", SQUARE, "400"),
+    };
+    for (size_t i = 0; i < array_length(foreign); i++) {
+        struct json *json = NULL;
+        struct page page = {.number = 77};
+        assert_int_equal(json_parse(foreign[i], strlen(foreign[i]), &json), 0);
+        assert_int_equal(page_from_json(json, &page), ERR_PROTOCOL);
+        assert_int_equal(page.number, 77); /* untouched */
+        json_drop(&json);
+    }
+    struct json *json = NULL;
+    struct page page = {0};
+    const char *good = LINE("\"a\"", "1", SQUARE, "0");
+    assert_int_equal(json_parse(good, strlen(good), &json), 0);
+    assert_int_equal(page_from_json(json, &page), 0);
+    json_drop(&json);
+    page_done(&page);
+}
+
+static void stages_add_up(void **state) {
+    (void)state;
+    struct stages sum = {0}, more = {0};
+    stage_add(&more, STAGE_BOXES, 0.5, 2);
+    stages_add(&sum, &more);
+    stages_add(&sum, &more);
+    assert_float_equal(sum.seconds[STAGE_BOXES], 1, 1e-9);
+    assert_int_equal(sum.runs[STAGE_BOXES], 4);
+    assert_true(stage_in_engine(STAGE_DETECT));
+    assert_false(stage_in_engine(STAGE_BOXES));
+    assert_string_equal(stage_word(STAGE_BOXES), "boxes");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(page_comes_back_as_it_was),
+        cmocka_unit_test(unknown_resolution_is_null),
+        cmocka_unit_test(foreign_pages_are_refused),
+        cmocka_unit_test(stages_add_up),
+    };
+    return cmocka_run_group_tests_name("page", tests, NULL, NULL);
+}
