@@ -22,6 +22,7 @@ static int send_setup(const struct reader *reader, const struct options *options
     json_set_string(body, "op", "setup");
     json_set_string(body, "engine", options->engine);
     json_set_string(body, "models", options->models);
+    json_set_string(body, "version", options->ocr_version);
     json_set_int(body, "threads", options->threads);
     return message_send(reader->worker.socket, body, -1);
 }

@@ -94,6 +94,7 @@ static void read_geometry(struct entry *entry, struct model_spec *spec) {
         break;
     case ROLE_DETECT:
         spec->long_side = read_size(entry, "long_side", 8192);
+        spec->enlarge = read_ratio(entry, "enlarge", 16);
         spec->multiple = read_size(entry, "multiple", 512);
         spec->threshold = read_ratio(entry, "threshold", 1);
         spec->box_threshold = read_ratio(entry, "box_threshold", 1);

@@ -26,6 +26,7 @@ struct model_spec {
     uint32_t width, height;                 /* classify; recognise: height only */
     uint32_t short_side, crop;              /* orient */
     uint32_t long_side, multiple;           /* detect */
+    float enlarge;                          /* detect */
     uint32_t max_width, bucket;             /* recognise */
     float threshold, box_threshold, unclip; /* detect */
     bool dilate;                            /* detect */

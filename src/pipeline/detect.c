@@ -13,7 +13,7 @@
 static void scaled_size(const struct image *page, const struct model_spec *spec, uint32_t *ret_width,
                         uint32_t *ret_height) {
     uint32_t longest = page->width > page->height ? page->width : page->height;
-    float ratio = longest > spec->long_side ? (float)spec->long_side / (float)longest : 1;
+    float ratio = fminf((float)spec->long_side / (float)longest, spec->enlarge);
     *ret_width = (uint32_t)fmaxf(1, roundf((float)page->width * ratio));
     *ret_height = (uint32_t)fmaxf(1, roundf((float)page->height * ratio));
 }

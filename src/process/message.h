@@ -11,7 +11,7 @@
  *   (end of file: leave)
  *
  * front -> worker                               worker -> front
- *   setup   engine, models, threads               ready   engine, engine_version, started (seconds since its start)
+ *   setup   engine, models, version, threads      ready   engine, engine_version, started (seconds since its start)
  *                                                 | failed  error, detail
  *   read    id, page, bitmap fields + memfd       page    id + memfd (page_to_json)
  *                                                 | page_failed  id, error, detail

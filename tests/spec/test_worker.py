@@ -1,0 +1,213 @@
+"""octavo-worker on its own socket, and the two engines beside each other: real models, real pages."""
+import array
+import fcntl
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import struct
+import subprocess
+
+import pytest
+
+from octavo import BIN, ROOT
+
+SAMPLES = ROOT / "tests" / "samples"
+RUNTIME = pathlib.Path(os.environ.get("OCTAVO_RUNTIME", ROOT / "runtime"))
+ENGINES = [name for name in ("openvino", "onnxruntime") if (RUNTIME / "engines" / name).is_dir()]
+ADD_SEALS, ALL_SEALS = 1033, 0xF
+
+
+class Worker:
+    """A worker and our end of its socket."""
+
+    def __init__(self, **environment):
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(60)
+        end = fcntl.fcntl(theirs.fileno(), fcntl.F_DUPFD, 10)
+        self.process = subprocess.Popen([BIN / "octavo-worker"], env={**os.environ, **environment}, pass_fds=[3],
+                                        stderr=subprocess.PIPE, preexec_fn=lambda: os.dup2(end, 3))
+        os.close(end)
+        theirs.close()
+
+    def send(self, body, fd=None):
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))] if fd is not None else []
+        self.socket.sendmsg([data], rights)
+
+    def receive(self):
+        """The next message, and the JSON in its descriptor."""
+        data, rights, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(4))
+        value = None
+        for _, _, packed in rights:
+            with os.fdopen(struct.unpack("i", packed[:4])[0], "rb") as file:
+                file.seek(0)
+                value = json.load(file)
+        return json.loads(data), value
+
+    def ask(self, body, fd=None):
+        self.send(body, fd)
+        return self.receive()
+
+    def end(self):
+        self.socket.close()
+        status = self.process.wait(30)
+        return status, self.process.stderr.read().decode()
+
+
+@pytest.fixture
+def worker():
+    started = Worker()
+    yield started
+    started.socket.close()
+    started.process.kill()
+    started.process.wait()
+    started.process.stderr.close()
+
+
+def memory(data, sealed=True):
+    fd = os.memfd_create("test", os.MFD_ALLOW_SEALING)
+    os.write(fd, data)
+    if sealed:
+        fcntl.fcntl(fd, ADD_SEALS, ALL_SEALS)
+    return fd
+
+
+def read(width, height, channels=1, **more):
+    return {"op": "read", "id": 5, "page": 1, "width": width, "height": height, "channels": channels, "dpi": 0, **more}
+
+
+def test_a_blank_page_has_no_lines(worker):
+    ready, _ = worker.ask({"op": "setup", "engine": ENGINES[0], "threads": 2})
+    assert ready["op"] == "ready" and ready["engine"] == ENGINES[0] and re.match(r"\d+\.\d+", ready["engine_version"])
+    for width, height in ((640, 480), (1, 1), (3000, 2), (2, 3000), (4000, 4000)):
+        answer, page = worker.ask(read(width, height), memory(b"\xff" * (width * height)))
+        assert answer == {"op": "page", "id": 5}, answer
+        assert page["lines"] == [] and page["width"] == width
+    status, _ = worker.end()
+    assert status == 0
+
+
+def test_what_is_wrong_with_a_page_is_told_and_the_next_one_is_read(worker):
+    worker.send(read(10, 10), memory(b"\xff" * 100))
+    early, _ = worker.receive()
+    assert early["op"] == "page_failed" and early["error"] == "protocol"
+    assert worker.ask({"op": "setup", "engine": ENGINES[0], "threads": 1})[0]["op"] == "ready"
+    bad = [
+        (read(10, 10), memory(b"\xff" * 99)),                  # too short
+        (read(10, 10), memory(b"\xff" * 101)),                 # too long
+        (read(10, 10), memory(b"\xff" * 100, sealed=False)),   # its sender could shrink it
+        (read(10, 10), None),
+        (read(0, 10), memory(b"\xff")),
+        (read(1 << 30, 1 << 30), memory(b"\xff")),
+        (read(10, 10, channels=4), memory(b"\xff" * 400)),
+        ({"op": "read", "id": 5}, memory(b"\xff")),
+    ]
+    for body, fd in bad:
+        answer, _ = worker.ask(body, fd)
+        assert answer["op"] == "page_failed" and answer["id"] == 5 and answer["detail"], (body, answer)
+    assert worker.ask(read(10, 10), memory(b"\xff" * 100))[0]["op"] == "page"
+
+
+@pytest.mark.parametrize("garbage", [b"nope", b"{}", b"[]", b'{"op":5}', b'{"op":"dance"}', b"\x00" * 1000, b'{"op":"setup","threads":0}',
+                                     b'{"op":"setup","engine":"none","threads":1}'])
+def test_garbage_is_answered(worker, garbage):
+    answer, _ = worker.ask(garbage)
+    assert answer["op"] == "failed" and answer["error"] in ("protocol", "usage") and answer["detail"]
+    description, value = worker.ask({"op": "describe"})
+    assert description["op"] == "description" and value["models"]
+
+
+def test_models_that_are_missing_or_wrong_are_named(worker, tmp_path):
+    answer, _ = worker.ask({"op": "setup", "engine": ENGINES[0], "threads": 1, "models": str(tmp_path)})
+    assert answer["error"] == "no_model" and "PP-OCRv6_rec_small.onnx" in answer["detail"]
+    for model in (RUNTIME / "models").glob("*.onnx"):
+        shutil.copy(model, tmp_path)
+    victim = tmp_path / "PP-OCRv6_det_small.onnx"
+    data = bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 1
+    victim.write_bytes(data)
+    second = Worker()
+    answer, _ = second.ask({"op": "setup", "engine": ENGINES[0], "threads": 1, "models": str(tmp_path)})
+    second.end()
+    assert answer["error"] == "bad_model" and victim.name in answer["detail"] and "sha256" in answer["detail"]
+
+
+def test_without_engines_each_reason_is_told(tmp_path):
+    (tmp_path / "models").symlink_to(RUNTIME / "models")
+    for engine in ("auto", "openvino", "onnxruntime"):
+        lonely = Worker(OCTAVO_RUNTIME=str(tmp_path), XDG_STATE_HOME=str(tmp_path / "state"))
+        answer, _ = lonely.ask({"op": "setup", "engine": engine, "threads": 1})
+        lonely.end()
+        assert answer["error"] == "no_engine" and "libo" in answer["detail"], answer
+
+
+def test_auto_measures_once_and_takes_the_faster(tmp_path):
+    if len(ENGINES) < 2:
+        pytest.skip("only one engine is installed")
+    first = Worker(XDG_STATE_HOME=str(tmp_path))
+    chosen = first.ask({"op": "setup", "engine": "auto", "threads": 1})[0]["engine"]
+    first.end()
+    record = json.loads((tmp_path / "octavo" / "engines.json").read_text())
+    assert chosen == record["fastest"] == min(record["milliseconds"], key=record["milliseconds"].get)
+    # A record that says otherwise is believed: it was measured on this machine.
+    other = next(name for name in ENGINES if name != chosen)
+    (tmp_path / "octavo" / "engines.json").write_text(json.dumps({**record, "fastest": other}))
+    second = Worker(XDG_STATE_HOME=str(tmp_path))
+    assert second.ask({"op": "setup", "engine": "auto", "threads": 1})[0]["engine"] == other
+    second.end()
+    # One that is damaged, or of another machine, is measured again.
+    for text in ("{", json.dumps({**record, "key": "another machine", "fastest": other})):
+        (tmp_path / "octavo" / "engines.json").write_text(text)
+        third = Worker(XDG_STATE_HOME=str(tmp_path))
+        assert third.ask({"op": "setup", "engine": "auto", "threads": 1})[0]["op"] == "ready"
+        third.end()
+        assert json.loads((tmp_path / "octavo" / "engines.json").read_text())["key"] == record["key"]
+
+
+def words(text):
+    return text.split()
+
+
+def run_ocr(engine, folder, files, *more):
+    subprocess.run([BIN / "octavo", "ocr", "-q", "--engine", engine, "-f", "text,json", "-o", folder, *more, *files],
+                   check=True, timeout=600)
+
+
+def test_both_engines_give_the_same_text(tmp_path):
+    """bfloat16 against float: at most one word in fifty may differ, and scores by at most 0.2 where the text is the same."""
+    if len(ENGINES) < 2:
+        pytest.skip("only one engine is installed")
+    files = sorted(path for path in SAMPLES.iterdir() if path.suffix in (".png", ".jpg", ".pdf"))
+    for engine in ENGINES:
+        run_ocr(engine, tmp_path / engine, files)
+    total = different = 0
+    for path in files:
+        texts = [words((tmp_path / engine / f"{path.stem}.txt").read_text()) for engine in ENGINES]
+        total += len(texts[0])
+        different += len(set(texts[0]) ^ set(texts[1]))
+        results = [json.loads((tmp_path / engine / f"{path.stem}.json").read_text()) for engine in ENGINES]
+        scores = [{line["text"]: line["score"] for page in result["pages"] for line in page["lines"]} for result in results]
+        for text in scores[0].keys() & scores[1].keys():
+            assert abs(scores[0][text] - scores[1][text]) < 0.2, text
+    assert total > 100 and different / 2 <= total / 50, f"{different} of {total} words differ"
+
+
+def test_the_older_models_read_too(tmp_path):
+    run_ocr(ENGINES[0], tmp_path, [SAMPLES / "letter.png"], "--ocr-version", "PP-OCRv4")
+    truth, text = words((SAMPLES / "letter.gt.txt").read_text()), words((tmp_path / "letter.txt").read_text())
+    assert len(set(truth) & set(text)) > 0.8 * len(set(truth))
+    unknown = subprocess.run([BIN / "octavo", "ocr", "--ocr-version", "PP-OCRv9", SAMPLES / "letter.png"],
+                             capture_output=True, text=True, timeout=60)
+    assert unknown.returncode == 69 and "PP-OCRv9" in unknown.stderr
+
+
+def test_many_threads_read_what_one_reads(tmp_path):
+    files = sorted(path for path in SAMPLES.iterdir() if path.suffix in (".png", ".jpg"))
+    for threads in ("1", "4"):
+        run_ocr(ENGINES[0], tmp_path / threads, files, "--threads", threads)
+    for path in files:
+        name = f"{path.stem}.txt"
+        assert (tmp_path / "1" / name).read_text() == (tmp_path / "4" / name).read_text()
