@@ -18,7 +18,7 @@
 #include "memory/tree.h"
 
 static const int64_t MILLISECOND = 1000000;
-enum { SAMPLE_EVERY = 50, DRAW_EVERY = 100 }; /* milliseconds */
+enum { SAMPLE_EVERY = 250, DRAW_EVERY = 100 }; /* milliseconds */
 
 /* Signals */
 

@@ -18,7 +18,7 @@
 #include "engine/library.h"
 
 /* Entries in the plug-in's cache of compiled kernels, over all layers; see docs/performance.md for the choice. */
-#define KERNEL_CACHE "500"
+#define KERNEL_CACHE "100"
 
 /* The functions used; FUNCTION(name) becomes a pointer in struct api and a line in its look-up. */
 #define FUNCTIONS                                                                                                      \

@@ -80,12 +80,12 @@ static int choose_models(const struct setup *setup, const char *version, const s
 
 /*
  * glibc moves its thresholds with what it sees; here they are fixed to what the engine does (docs/performance.md has
- * the figures), and arenas are few, since each keeps what was freed in it.
+ * the figures), and there is one arena, since each would keep what was freed in it.
  */
-static void pin_malloc(const struct engine_kind *kind, int threads) {
+static void pin_malloc(const struct engine_kind *kind) {
     mallopt(M_MMAP_THRESHOLD, kind->keep_below);
     mallopt(M_TRIM_THRESHOLD, 2 * kind->keep_below);
-    mallopt(M_ARENA_MAX, threads);
+    mallopt(M_ARENA_MAX, 1);
 }
 
 static int choose_engine(const struct wish *wish, const struct model_spec *spec, struct setup *setup) {
@@ -106,7 +106,7 @@ int setup_load(const struct wish *wish, struct setup *setup) {
         result = choose_engine(wish, specs[ROLE_RECOGNISE], setup);
     }
     if (result == 0) {
-        pin_malloc(setup->kind, wish->threads);
+        pin_malloc(setup->kind);
         char *folder cleanup(drop_memory) = format("%s/%s", setup->places.engines, setup->kind->name);
         result = setup->kind->open(folder, &setup->engine);
     }
