@@ -40,8 +40,15 @@ struct crew {
     bool beginning;       /* one page is in JOB_BEGINNING */
     bool stopping;
     pthread_t *threads;
-    int thread_count;
+    int thread_count; /* constant after the start */
+    int started;      /* of them; used by the owner only */
 };
+
+/*
+ * Lines for each thread that should be left when the next page begins: they keep the other threads busy while one finds
+ * that page's lines (detection takes as long as some eight lines).
+ */
+#define STOCK 8
 
 static void fail_job(struct job *job, int result) {
     if (result != 0 && job->result == 0) {
@@ -57,6 +64,14 @@ static struct job *find_line_locked(const struct crew *crew) {
         }
     }
     return NULL;
+}
+
+static bool runs_dry_locked(const struct crew *crew) {
+    size_t left = 0;
+    for (const struct job *job = crew->first; job; job = job->next) {
+        left += job->state == JOB_READING && job->result == 0 ? job->lines - job->taken : 0;
+    }
+    return left < STOCK * (size_t)crew->thread_count;
 }
 
 static struct job *find_waiting_locked(const struct crew *crew) {
@@ -144,11 +159,11 @@ static void *work(void *context) {
     hand_begin(&hand, crew->models);
     pthread_mutex_lock(&crew->lock);
     while (!crew->stopping) {
-        struct job *job = find_line_locked(crew);
-        if (job) {
-            step_line(crew, &hand, job);
-        } else if ((job = find_waiting_locked(crew))) {
-            step_begin(crew, job);
+        struct job *line = find_line_locked(crew), *page = find_waiting_locked(crew);
+        if (page && runs_dry_locked(crew)) {
+            step_begin(crew, page);
+        } else if (line) {
+            step_line(crew, &hand, line);
         } else {
             pthread_cond_wait(&crew->work, &crew->lock);
         }
@@ -165,8 +180,9 @@ int crew_start(const struct models *models, int threads, struct crew **ret) {
     pthread_mutex_init(&crew->lock, NULL);
     pthread_cond_init(&crew->work, NULL);
     crew->threads = alloc((size_t)threads, sizeof(*crew->threads));
-    for (; crew->thread_count < threads; crew->thread_count++) {
-        int error = pthread_create(&crew->threads[crew->thread_count], NULL, work, crew);
+    crew->thread_count = threads;
+    for (; crew->started < threads; crew->started++) {
+        int error = pthread_create(&crew->threads[crew->started], NULL, work, crew);
         if (error != 0) {
             crew_stop(crew);
             return fail(ERR_INTERNAL, "starting a thread: %s", strerror(error));
@@ -194,7 +210,7 @@ void crew_stop(struct crew *crew) {
     crew->stopping = true;
     pthread_cond_broadcast(&crew->work);
     pthread_mutex_unlock(&crew->lock);
-    for (int i = 0; i < crew->thread_count; i++) {
+    for (int i = 0; i < crew->started; i++) {
         pthread_join(crew->threads[i], NULL);
     }
     while (crew->first) {

@@ -1,7 +1,7 @@
 /*
- * The worker's threads. Pages wait in a queue; each thread takes the next step that can be taken: a line of the oldest
- * page that has lines left, else the beginning of the next page. So all threads are busy while there is work, and no
- * more pages are open than needed to keep them so. Each step runs on one core.
+ * The worker's threads. Pages wait in a queue; each thread takes the next step: the beginning of the next page
+ * when few lines are left, else a line of the oldest page that has some. So all threads are busy while there is work,
+ * and no more pages are open than needed to keep them so. Each step runs on one core.
  */
 #ifndef OCTAVO_WORKER_CREW_H
 #define OCTAVO_WORKER_CREW_H
