@@ -113,12 +113,13 @@ static const char *model_state(const struct json *model) {
 
 void describe_models(const struct json *list, struct buffer *text) {
     struct columns columns cleanup(columns_done) = {0};
-    columns_add(&columns, (const char *[]){"ID", "ROLE", "SIZE", "STATE", "", NULL});
+    columns_add(&columns, (const char *[]){"ID", "ROLE", "VERSION", "SIZE", "STATE", "", NULL});
     for (const struct json *one = json_first(list); one; one = json_next(one)) {
         char *size cleanup(drop_memory) = format("%.1f MB", json_real(one, "bytes", 0) / 1e6);
-        columns_add(&columns, (const char *[]){describe_text(one, "id", "?"), describe_text(one, "role", "?"),
-                                               json_real(one, "bytes", 0) > 0 ? size : "-", model_state(one),
-                                               describe_text(one, "reason", ""), NULL});
+        columns_add(&columns,
+                    (const char *[]){describe_text(one, "id", "?"), describe_text(one, "role", "?"),
+                                     describe_text(one, "version", "?"), json_real(one, "bytes", 0) > 0 ? size : "-",
+                                     model_state(one), describe_text(one, "reason", ""), NULL});
     }
     columns_write(&columns, text);
 }
