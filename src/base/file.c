@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -107,9 +108,25 @@ int file_memory_new(const char *name, size_t length, int *ret_fd, void **ret_byt
     return 0;
 }
 
+/*
+ * F_SEAL_WRITE is refused with EBUSY while anybody holds a page for writing. For a moment after munmap() that can be
+ * the kernel itself (pages on a processor's list, seen on a machine whose processors were all taken), so it is tried
+ * again.
+ */
+static int add_seals(int fd) {
+    enum { TRIES = 300 };
+    const struct timespec pause = {.tv_nsec = 10000000};
+    int result = fcntl(fd, F_ADD_SEALS, SEALS);
+    for (int i = 0; result != 0 && errno == EBUSY && i < TRIES; i++) {
+        nanosleep(&pause, NULL);
+        result = fcntl(fd, F_ADD_SEALS, SEALS);
+    }
+    return result;
+}
+
 int file_memory_seal(int fd, void *bytes, size_t length) {
     munmap(bytes, length); /* a writable mapping would refuse F_SEAL_WRITE */
-    if (fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
+    if (add_seals(fd) != 0) {
         return fail(ERR_INTERNAL, "sealing shared memory: %s", strerror(errno));
     }
     return 0;

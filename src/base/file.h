@@ -25,7 +25,10 @@ int file_replace(const char *path, const void *bytes, size_t length);
 /* A new memfd of length bytes, mapped for writing at *ret_bytes (the caller seals or unmaps it). ERR_NO_MEMORY. */
 int file_memory_new(const char *name, size_t length, int *ret_fd, void **ret_bytes);
 
-/* Unmaps bytes and seals fd: nobody can write, grow or shrink it any more. ERR_INTERNAL. */
+/*
+ * Unmaps bytes and seals fd: nobody can write, grow or shrink it any more. Waits up to 3 s for others to let go of it.
+ * ERR_INTERNAL.
+ */
 int file_memory_seal(int fd, void *bytes, size_t length);
 
 /* A sealed memfd holding a copy of bytes. ERR_NO_MEMORY, ERR_INTERNAL. */

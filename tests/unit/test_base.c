@@ -1,6 +1,7 @@
 /* The small things everything stands on: errors, buffers, UTF-8, JSON, shared memory. */
 #include <fcntl.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -164,6 +165,38 @@ static void only_sealed_memory_is_mapped(void **state) {
     close(fd);
 }
 
+/* Holds a second writable mapping for a while. */
+static void *let_go_later(void *mapping) {
+    usleep(100000);
+    munmap(mapping, 5);
+    return NULL;
+}
+
+static void sealing_waits_until_others_let_go(void **state) {
+    (void)state;
+    int fd;
+    void *bytes;
+    assert_int_equal(file_memory_new("test", 5, &fd, &bytes), 0);
+    void *second = mmap(NULL, 5, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(second, MAP_FAILED);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, let_go_later, second), 0);
+    assert_int_equal(file_memory_seal(fd, bytes, 5), 0);
+    pthread_join(thread, NULL);
+    close(fd);
+}
+
+static void sealing_does_not_wait_for_ever(void **state) {
+    (void)state;
+    int fd;
+    void *bytes;
+    assert_int_equal(file_memory_new("test", 5, &fd, &bytes), 0);
+    void *second = mmap(NULL, 5, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_int_equal(file_memory_seal(fd, bytes, 5), ERR_INTERNAL);
+    munmap(second, 5);
+    close(fd);
+}
+
 static void a_file_is_read_up_to_a_limit(void **state) {
     (void)state;
     char folder[] = "/tmp/octavo-test-XXXXXX";
@@ -193,6 +226,8 @@ int main(void) {
         cmocka_unit_test(what_is_no_json_is_refused),
         cmocka_unit_test(an_integer_out_of_range_is_the_fallback),
         cmocka_unit_test(only_sealed_memory_is_mapped),
+        cmocka_unit_test(sealing_waits_until_others_let_go),
+        cmocka_unit_test(sealing_does_not_wait_for_ever),
         cmocka_unit_test(a_file_is_read_up_to_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
