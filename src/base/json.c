@@ -98,7 +98,6 @@ void json_set_bool(struct json *object, const char *key, bool truth) {
 
 void json_append(struct json *array, struct json *value) { push(array, inner(value)); }
 void json_append_string(struct json *array, const char *text) { push(array, string_new(text)); }
-void json_append_int(struct json *array, int64_t number) { push(array, or_abort(cJSON_CreateNumber((double)number))); }
 void json_append_real(struct json *array, double number, int decimals) { push(array, real_new(number, decimals)); }
 
 const struct json *json_at(const struct json *object, const char *key) {
@@ -127,7 +126,6 @@ bool json_is_object(const struct json *value) { return cJSON_IsObject(inner(valu
 
 const struct json *json_first(const struct json *list) { return list ? outer(inner(list)->child) : NULL; }
 const struct json *json_next(const struct json *member) { return outer(inner(member)->next); }
-const char *json_key(const struct json *member) { return inner(member)->string; }
 
 const char *json_as_string(const struct json *value) { return cJSON_GetStringValue(inner(value)); }
 

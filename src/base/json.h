@@ -33,7 +33,6 @@ void json_set_bool(struct json *object, const char *key, bool truth);
 /* Appending to an array. */
 void json_append(struct json *array, struct json *value);
 void json_append_string(struct json *array, const char *text);
-void json_append_int(struct json *array, int64_t number);
 void json_append_real(struct json *array, double number, int decimals);
 
 /* Reading; a missing key or a value of another type gives NULL or the fallback. object and array may be NULL. */
@@ -47,7 +46,6 @@ bool json_is_object(const struct json *value);
 /* Members of an array or object, in order: for (v = json_first(list); v; v = json_next(v)). list may be NULL. */
 const struct json *json_first(const struct json *list);
 const struct json *json_next(const struct json *member);
-const char *json_key(const struct json *member); /* NULL in an array */
 
 /* A member read as a scalar; another type gives NULL or the fallback. */
 const char *json_as_string(const struct json *value);

@@ -48,14 +48,9 @@ static void send(struct worker *worker, const struct json *body, int fd) {
 }
 
 static void send_failure(struct worker *worker, const char *op, int64_t id, int error) {
-    struct json *body cleanup(json_drop) = json_object_new();
-    json_set_string(body, "op", op);
-    if (id >= 0) {
-        json_set_int(body, "id", id);
-    }
-    json_set_string(body, "error", error_word(error));
-    json_set_string(body, "detail", error_detail());
-    send(worker, body, -1);
+    pthread_mutex_lock(&worker->sending);
+    (void)message_send_failure(worker->socket, op, id >= 0 ? "id" : NULL, (long)id, error, error_detail());
+    pthread_mutex_unlock(&worker->sending);
 }
 
 /* Sends value as a sealed memfd with {"op": op, "id": id}. */
