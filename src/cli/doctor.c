@@ -7,7 +7,10 @@
 #include "cli/columns.h"
 #include "cli/command.h"
 #include "cli/describe.h"
+#include "cli/dump.h"
+#include "memory/gpu.h"
 #include "memory/limits.h"
+#include "memory/placement.h"
 
 /* Tables */
 
@@ -63,6 +66,38 @@ static void add_limits(const struct memory_limits *limits, struct buffer *text) 
     columns_write(&columns, text);
 }
 
+static struct json *gpus_to_json(void) {
+    struct json *list = json_array_new();
+    struct gpus *gpus cleanup(gpu_drop) = gpu_open(NULL, GPU_COMPUTES, NULL, NULL);
+    for (int i = 0; i < gpu_count(gpus); i++) {
+        struct gpu_reading reading;
+        gpu_read(gpus, i, &reading);
+        char *device cleanup(drop_memory) = placement_word(i), *notice cleanup(drop_memory) = gpu_take_notice(gpus);
+        struct json *one = json_object_new();
+        json_set_string(one, "device", device);
+        set_limit(one, "total", reading.known ? reading.total : LIMIT_NONE);
+        set_limit(one, "free", reading.known ? reading.free : LIMIT_NONE);
+        json_set_string(one, "source", reading.source);
+        json_set_string(one, "notice", notice);
+        json_append(list, one);
+    }
+    return list;
+}
+
+static void add_gpus(const struct json *list, struct buffer *text) {
+    struct columns columns cleanup(columns_done) = {0};
+    for (const struct json *one = json_first(list); one; one = json_next(one)) {
+        double total = json_real(one, "total", -1), available = json_real(one, "free", -1);
+        char *memory cleanup(drop_memory) =
+            total < 0 ? copy_string("memory unknown") : format("%.1f GB, %.1f GB free", total / 1e9, available / 1e9);
+        columns_add(&columns,
+                    (const char *[]){describe_text(one, "device", "?"), memory, describe_text(one, "source", ""),
+                                     describe_text(one, "notice", ""), NULL});
+    }
+    buffer_add_string(text, json_first(list) ? "GPUs (not used by this version)\n" : "GPUs\n  none\n");
+    columns_write(&columns, text);
+}
+
 /* The verdict */
 
 struct verdict {
@@ -108,6 +143,7 @@ static void add_verdict(const struct verdict *verdict, struct buffer *text) {
 static int print_doctor(const struct options *options, struct json *description, const struct verdict *verdict) {
     struct memory_limits limits;
     limits_read(&limits);
+    json_set(description, "gpus", gpus_to_json());
     if (options->json) {
         json_set(description, "limits", limits_to_json(&limits));
         json_set(description, "verdict", verdict_to_json(verdict));
@@ -119,6 +155,7 @@ static int print_doctor(const struct options *options, struct json *description,
     buffer_add_string(&text, "models\n");
     describe_models(json_at(description, "models"), &text);
     add_limits(&limits, &text);
+    add_gpus(json_at(description, "gpus"), &text);
     add_verdict(verdict, &text);
     return command_print(text.data);
 }
@@ -130,6 +167,9 @@ int command_doctor(int argc, char **argv) {
     }
     if (options.help) {
         return command_help(2, (char *[]){NULL, argv[0]});
+    }
+    if (options.dump) {
+        return dump_print(options.dump, options.json);
     }
     struct json *description cleanup(json_drop) = NULL;
     struct verdict verdict cleanup(verdict_done) = try_worker(&options, &description);

@@ -21,6 +21,9 @@ static void complete_options(struct options *options) {
         /* One more than can be read at once, so that a picture is drawn while others are read. */
         options->jobs = options->threads + 1;
     }
+    if (options->max_runs == 0) {
+        options->max_runs = options->threads;
+    }
 }
 
 /* What is wrong with a command line whose options are right one by one; NULL if nothing is. */
@@ -29,8 +32,13 @@ static const char *contradiction(const struct options *options) {
     for (int i = 0; i < options->file_count; i++) {
         inputs += strcmp(options->files[i], "-") == 0;
     }
-    if (options->file_count == 0) {
+    const char *from = options->files_from;
+    inputs += from && strcmp(from, "-") == 0;
+    if (options->file_count == 0 && !from) {
         return "a FILE is missing";
+    }
+    if (from && !options->output) {
+        return "--files-from needs -o DIR for the results";
     }
     if (options->file_count > 1 && !options->output) {
         return "several files need -o DIR for their results";
@@ -41,59 +49,29 @@ static const char *contradiction(const struct options *options) {
     if (inputs > 1) {
         return "\"-\" (standard input) can be read once";
     }
-    if (inputs > 0 && isatty(STDIN_FILENO)) {
+    if (inputs > 0 && !from && isatty(STDIN_FILENO)) {
         return "\"-\" is standard input, which is a terminal here: give it a document";
     }
     return options->quiet && options->verbose ? "-q and -v contradict each other" : NULL;
 }
 
-/* 0 if all was read; the common status if nothing was; 1 otherwise. */
-static int exit_status(const struct session *session) {
-    if (session->interrupted) {
-        return 128 + session->interrupted;
-    }
-    if (session->fatal) {
-        return error_exit_status(session->fatal);
-    }
-    size_t failed = 0;
-    int status = 0;
-    bool alike = true, unwritten = false;
-    for (size_t i = 0; i < session->job_count; i++) {
-        int one = session->jobs[i].error ? error_exit_status(session->jobs[i].error) : 0;
-        failed += one != 0;
-        alike = alike && (status == 0 || one == 0 || one == status);
-        status = one ? one : status;
-        unwritten = unwritten || session->jobs[i].error == ERR_OUTPUT;
-    }
-    if (failed == 0 || unwritten) {
-        return unwritten ? error_exit_status(ERR_OUTPUT) : 0;
-    }
-    return alike && failed == session->job_count && session->pages_read == 0 ? status : 1;
+/* Where dumps go by default; NULL where there is no home. Caller frees. */
+static char *dump_folder(void) {
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    return state && *state ? format("%s/octavo/dumps", state)
+           : home && *home ? format("%s/.local/state/octavo/dumps", home)
+                           : NULL;
 }
 
 static int read_files(const struct options *options, int64_t started) {
-    size_t count = (size_t)options->file_count;
-    struct session session = {.options = options, .job_count = count, .started = started};
-    session.jobs = alloc(count, sizeof(*session.jobs));
-    session.names = alloc(count, sizeof(*session.names));
-    target_names(options->files, count, session.names);
-    for (size_t i = 0; i < count; i++) {
-        session.jobs[i] = (struct job){.file = options->files[i], .deadline = INT64_MAX};
-    }
-    session_run(&session);
-    if (!options->output && session.jobs[0].state == JOB_OVER) {
-        session_deliver(&session, 0);
-    }
-    if (options->timing) {
+    struct session session;
+    int result = session_run(&session, options, started);
+    if (result != 0) {
+        terminal_error(NULL, 0, result, error_detail());
+    } else if (options->timing) {
         timing_print(&session);
     }
-    int status = exit_status(&session);
-    for (size_t i = 0; i < count; i++) {
-        job_done(&session.jobs[i]);
-        free(session.names[i]);
-    }
-    free(session.jobs);
-    free(session.names);
+    int status = result ? error_exit_status(result) : session_status(&session);
     session_done(&session);
     return status;
 }
@@ -107,6 +85,8 @@ int command_ocr(int argc, char **argv) {
     if (options.help) {
         return command_help(2, (char *[]){NULL, argv[0]});
     }
+    char *folder cleanup(drop_memory) = dump_folder();
+    options.dump_dir = options.dump_dir ? options.dump_dir : folder;
     complete_options(&options);
     const char *wrong = contradiction(&options);
     if (wrong) {

@@ -27,19 +27,19 @@ static char *figures(const struct session *session, uint64_t read, uint64_t know
     double seconds = clock_seconds(now - session->started);
     struct buffer text = {0};
     buffer_add_format(&text, " %llu/%llu pages", (unsigned long long)read, (unsigned long long)known);
-    if (session->job_count > 1) {
-        buffer_add_format(&text, "  %zu/%zu files", session->jobs_over, session->job_count);
+    if (session->names_known > 1) {
+        buffer_add_format(&text, "  %zu/%zu files", session->jobs_over, session->names_known);
     }
     buffer_add_format(&text, "  %.1f/s  %llu MB", seconds > 0 ? (double)read / seconds : 0,
-                      (unsigned long long)(session->now.all / 1000000));
+                      (unsigned long long)(session->pool.now.all / 1000000));
     return buffer_take(&text);
 }
 
 void progress_draw(const struct session *session, int64_t now) {
     uint64_t read = session->pages_read, known = session->pages_known;
     double done = (double)session->jobs_over;
-    for (size_t i = 0; i < session->in_work_count; i++) {
-        const struct job *job = &session->jobs[session->in_work[i]];
+    for (size_t i = 0; i < session->pool.row_count; i++) {
+        const struct job *job = session->pool.row[i];
         read += job->result.page_count;
         known += job->wanted;
         done += job->wanted > 0 ? (double)job->result.page_count / job->wanted : 0;
@@ -51,7 +51,8 @@ void progress_draw(const struct session *session, int64_t now) {
     unsigned cells = width > length ? width - (unsigned)length : 0;
     struct buffer line cleanup(buffer_done) = {0};
     if (cells >= 4) {
-        add_bar(&line, cells < LONGEST_BAR ? cells : LONGEST_BAR, done / (double)session->job_count);
+        add_bar(&line, cells < LONGEST_BAR ? cells : LONGEST_BAR,
+                session->names_known > 0 ? done / (double)session->names_known : 0);
     }
     buffer_add_format(&line, "%.*s", (int)width, text);
     terminal_progress(line.data);

@@ -15,7 +15,6 @@
 #include "cli/progress.h"
 #include "cli/target.h"
 #include "cli/terminal.h"
-#include "memory/tree.h"
 
 static const int64_t MILLISECOND = 1000000;
 enum { SAMPLE_EVERY = 250, DRAW_EVERY = 100 }; /* milliseconds */
@@ -24,7 +23,7 @@ enum { SAMPLE_EVERY = 250, DRAW_EVERY = 100 }; /* milliseconds */
 
 /* Those that are ignored (nohup, background jobs) stay so. */
 static int open_signals(void) {
-    static const int all[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int all[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < array_length(all); i++) {
@@ -46,7 +45,12 @@ static void close_signals(struct session *session) {
 
 static void take_signal(struct session *session) {
     struct signalfd_siginfo info;
-    if (read(session->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+    if (read(session->signal_fd, &info, sizeof(info)) != sizeof(info)) {
+        return;
+    }
+    if (info.ssi_signo == SIGUSR1) {
+        pool_dump(&session->pool, "signal");
+    } else {
         session->interrupted = (int)info.ssi_signo;
     }
 }
@@ -55,7 +59,8 @@ static void take_signal(struct session *session) {
 
 static void tell_end(const struct session *session, const struct job *job) {
     const struct result *result = &job->result;
-    if (job->error != 0 && job->error_detail) {
+    bool told = session->fatal && result->page_count == 0; /* one line for all */
+    if (job->error != 0 && job->error_detail && !told) {
         struct buffer detail cleanup(buffer_done) = {0};
         buffer_add_string(&detail, job->error_detail);
         if (job->wanted > 0) {
@@ -79,14 +84,13 @@ static void tell_page_warnings(const struct job *job) {
     }
 }
 
-void session_deliver(struct session *session, size_t index) {
-    struct job *job = &session->jobs[index];
+/* Writes the job's result, as far as there is one, and tells how it ended. The job is gone afterwards. */
+static void deliver(struct session *session, struct job *job) {
     if (session->options->verbose) {
         tell_page_warnings(job);
     }
     if (job->result.page_count > 0) {
-        job->result.engine = copy_string(session->reader.engine);
-        int result = target_write(session->options, session->names[index], job->device, job->inode, &job->result);
+        int result = target_write(session->options, job->owner, job->device, job->inode, &job->result);
         if (result != 0) {
             job->error = result;
             job->error_page = 0;
@@ -95,108 +99,84 @@ void session_deliver(struct session *session, size_t index) {
         }
     }
     tell_end(session, job);
+    int status = job->error ? error_exit_status(job->error) : 0;
+    session->jobs_failed += status != 0;
+    session->statuses_differ = session->statuses_differ || (status && session->status && status != session->status);
+    session->status = status ? status : session->status;
+    session->unwritten = session->unwritten || job->error == ERR_OUTPUT;
+    job_release(job, &session->pool.core);
+    job_free(&job);
 }
 
-static void finish_job(struct session *session, size_t index) {
-    struct job *job = &session->jobs[index];
-    reader_forget(&session->reader, job);
+static void take_over(void *context, struct job *job) {
+    struct session *session = context;
     session->jobs_over++;
-    session->jobs_failed += job->error != 0;
     session->pages_read += job->result.page_count;
     session->pages_known += job->wanted;
     for (size_t i = 0; i < job->result.page_count; i++) {
         stages_add(&session->stages, &job->result.pages[i].stages);
     }
     if (session->options->output) {
-        session_deliver(session, index);
-        job_done(job);
+        deliver(session, job);
+    } else {
+        session->only = job;
     }
 }
 
-/* Takes the job at place out of the row of those in work. */
-static void leave_row(struct session *session, size_t place) {
-    session->in_work_count--;
-    memmove(&session->in_work[place], &session->in_work[place + 1],
-            (session->in_work_count - place) * sizeof(*session->in_work));
+/* What the pool tells */
+
+static void tell_page_failed(void *context, const struct job *job, uint32_t page, int error, const char *detail) {
+    (void)context;
+    terminal_error(job->file, page, error, detail);
 }
 
-static void finish_jobs(struct session *session, int64_t now) {
-    for (size_t i = 0; i < session->in_work_count;) {
-        size_t index = session->in_work[i];
-        job_tick(&session->jobs[index], session->options, now);
-        if (session->jobs[index].state == JOB_OVER) {
-            finish_job(session, index);
-            leave_row(session, i);
-        } else {
-            i++;
-        }
+static void tell_warning(void *context, const struct job *job, const char *text) {
+    const struct session *session = context;
+    if (!session->options->quiet) {
+        terminal_note(job->file, 0, text);
     }
 }
 
-/* Moving on */
+static void tell_note(void *context, const char *text) {
+    const struct session *session = context;
+    if (!session->options->quiet) {
+        terminal_note(NULL, 0, text);
+    }
+}
+
+/* Files */
+
+static char *add_name(struct session *session, const char *file) {
+    char *name = target_name(file, session->names, session->names_known);
+    session->names = resize(session->names, session->names_known + 1, sizeof(*session->names));
+    session->names[session->names_known++] = name;
+    return name;
+}
+
+static bool has_file(const struct session *session) {
+    return session->begun < (size_t)session->options->file_count || feed_has(&session->feed);
+}
+
+static bool all_done(const struct session *session) {
+    return session->pool.row_count == 0 && !has_file(session) && feed_is_over(&session->feed);
+}
 
 static void begin_jobs(struct session *session) {
-    while (session->in_work_count < (size_t)session->options->jobs && session->begun < session->job_count) {
+    while (pool_has_room(&session->pool) && has_file(session)) {
         size_t index = session->begun++;
-        session->in_work[session->in_work_count++] = index;
-        job_open(&session->jobs[index], session->options);
+        bool fed = index >= (size_t)session->options->file_count;
+        char *line cleanup(drop_memory) = fed ? feed_next(&session->feed) : NULL;
+        struct job *job = job_new(fed ? line : session->options->files[index], &session->wish);
+        job->owner = fed ? add_name(session, line) : session->names[index];
+        pool_add(&session->pool, job);
     }
 }
 
-static bool hand_over(struct session *session, struct job *job) {
-    bool taken = job->sheet.page > 0 && reader_takes(&session->reader, &job->sheet);
-    if (taken) {
-        reader_read(&session->reader, job);
-    }
-    return taken;
-}
-
-/*
- * Bitmaps that wait go to the worker, rasters draw the next ones. A document that was served goes to the end of the
- * row, so that a book does not hold up a letter.
- */
-static void move_pages(struct session *session) {
-    size_t i = 0;
-    for (size_t left = session->in_work_count; left > 0; left--) {
-        size_t index = session->in_work[i];
-        bool served = hand_over(session, &session->jobs[index]);
-        job_ask(&session->jobs[index], session->options);
-        if (served) {
-            leave_row(session, i);
-            session->in_work[session->in_work_count++] = index;
-        } else {
-            i++;
-        }
-    }
-}
-
-/* Memory and progress */
-
-static uint64_t pss_of(const struct child *child) {
-    struct tree_memory memory;
-    return child->pid != 0 && tree_read(child->pid, &memory) == 0 ? memory.pss : 0;
-}
-
-static void raise_peak(uint64_t *peak, uint64_t value) { *peak = value > *peak ? value : *peak; }
-
-static void sample_memory(struct session *session) {
-    struct tree_memory own = {0};
-    tree_read(getpid(), &own);
-    struct footprint now = {.front = own.pss, .worker = pss_of(&session->reader.worker)};
-    for (size_t i = 0; i < session->in_work_count; i++) {
-        now.rasters += pss_of(&session->jobs[session->in_work[i]].raster);
-    }
-    now.all = now.front + now.worker + now.rasters;
-    session->now = now;
-    raise_peak(&session->peak.all, now.all);
-    raise_peak(&session->peak.front, now.front);
-    raise_peak(&session->peak.worker, now.worker);
-    raise_peak(&session->peak.rasters, now.rasters);
-}
+/* The event loop */
 
 static void observe(struct session *session, int64_t now) {
     if (now >= session->next_sample) {
-        sample_memory(session);
+        pool_measure(&session->pool);
         session->next_sample = now + SAMPLE_EVERY * MILLISECOND;
     }
     if (now >= session->next_draw) {
@@ -205,107 +185,168 @@ static void observe(struct session *session, int64_t now) {
     }
 }
 
-/* Waiting */
-
 static int milliseconds_to_wait(const struct session *session, int64_t now) {
-    int64_t until = session->next_sample < session->next_draw ? session->next_sample : session->next_draw;
-    for (size_t i = 0; i < session->in_work_count; i++) {
-        int64_t deadline = session->jobs[session->in_work[i]].deadline;
-        until = deadline < until ? deadline : until;
+    if (pool_has_room(&session->pool) && has_file(session)) {
+        return 0;
     }
-    if (until == INT64_MAX) {
-        return -1;
-    }
+    int64_t until = pool_until(&session->pool, now);
+    until = session->next_sample < until ? session->next_sample : until;
+    until = session->next_draw < until ? session->next_draw : until;
     /* Rounded up: waking before the time would spin. */
     return until <= now ? 0 : (int)((until - now + MILLISECOND - 1) / MILLISECOND);
 }
 
-static int socket_of(const struct child *child) { return child->pid != 0 ? child->socket : -1; }
-
-/* Waits for what comes next and takes it: one message of each process that has one. */
-static void wait_and_take(struct session *session, struct pollfd *polled, int64_t now) {
-    size_t count = session->in_work_count;
+static int wait_and_take(struct session *session, struct pollfd *polled, int64_t now) {
     polled[0] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
-    polled[1] = (struct pollfd){.fd = socket_of(&session->reader.worker), .events = POLLIN};
-    for (size_t i = 0; i < count; i++) {
-        int socket = socket_of(&session->jobs[session->in_work[i]].raster);
-        polled[2 + i] = (struct pollfd){.fd = socket, .events = POLLIN};
-    }
-    if (poll(polled, 2 + count, milliseconds_to_wait(session, now)) <= 0) {
-        return;
+    polled[1] = feed_poll(&session->feed);
+    size_t count = 2 + pool_poll(&session->pool, polled + 2);
+    if (poll(polled, count, milliseconds_to_wait(session, now)) <= 0) {
+        return 0;
     }
     if (polled[0].revents) {
         take_signal(session);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (polled[2 + i].revents) {
-            job_receive(&session->jobs[session->in_work[i]], session->options);
-        }
     }
     if (polled[1].revents) {
-        session->fatal = reader_receive(&session->reader, session->options);
+        feed_receive(&session->feed);
+    }
+    return session->interrupted ? 0 : pool_take(&session->pool, polled + 2);
+}
+
+static void loop(struct session *session) {
+    struct pollfd *polled cleanup(drop_memory) = alloc(2 + POOL_POLLED(session->options->jobs), sizeof(*polled));
+    while (!session->fatal && !session->interrupted) {
+        int64_t now = clock_now();
+        begin_jobs(session);
+        session->fatal = pool_step(&session->pool, now);
+        if (session->fatal || all_done(session)) {
+            return;
+        }
+        observe(session, now);
+        session->fatal = wait_and_take(session, polled, now);
     }
 }
 
 /* The end */
 
-/* Ends what is in work and keeps its complete pages. One line has told why, or detail is for a line of each. */
-static void give_up(struct session *session, int error, const char *detail) {
-    for (size_t i = 0; i < session->in_work_count; i++) {
-        struct job *job = &session->jobs[session->in_work[i]];
-        job->in_hand = 0;
-        job_fail(job, error, 0, job->result.page_count > 0 || !session->fatal ? detail : NULL);
-    }
-    finish_jobs(session, clock_now());
-}
-
 static void stop_early(struct session *session) {
     if (session->fatal) {
-        char *detail cleanup(drop_memory) = copy_string(error_detail());
-        terminal_error(NULL, 0, session->fatal, detail);
-        give_up(session, session->fatal, detail);
+        terminal_error(NULL, 0, session->fatal, session->fatal_detail);
+        pool_give_up(&session->pool, session->fatal, session->fatal_detail);
         return;
     }
-    size_t rest = session->job_count - session->begun;
-    give_up(session, ERR_INTERRUPTED, "");
+    size_t all = (size_t)session->options->file_count;
+    size_t rest = all > session->begun ? all - session->begun : 0;
+    pool_give_up(&session->pool, ERR_INTERRUPTED, "");
     if (rest > 0) {
         char *text cleanup(drop_memory) = format("%zu more file%s not begun", rest, rest == 1 ? " was" : "s were");
         terminal_note(NULL, 0, text);
     }
 }
 
-void session_run(struct session *session) {
-    const struct options *options = session->options;
+static void settle(struct session *session) {
+    const struct ledger_state *end = &session->pool.settled;
+    if (pool_settle(&session->pool, !session->fatal && !session->interrupted) != 0) {
+        session->unbalanced = true;
+        terminal_error(NULL, 0, ERR_INTERNAL, error_detail());
+    } else if (session->options->verbose) {
+        char *text cleanup(drop_memory) =
+            format("the ledger is balanced: at most %llu of %llu MB were charged, %llu charges, %llu waits",
+                   (unsigned long long)(end->peak / 1000000), (unsigned long long)(end->budget / 1000000),
+                   (unsigned long long)end->charges, (unsigned long long)end->waits);
+        terminal_note(NULL, 0, text);
+    }
+}
+
+static struct pool_conf conf_of(const struct options *options) {
+    return (struct pool_conf){.engine = options->engine,
+                              .models = options->models,
+                              .version = options->ocr_version,
+                              .threads = options->threads,
+                              .seats = options->max_runs,
+                              .jobs = options->jobs,
+                              .memory = (uint64_t)options->memory,
+                              .run_timeout = options->run_timeout,
+                              .worker_idle = options->worker_idle,
+                              .model_idle = options->model_idle,
+                              .tiles = options->tiles,
+                              .orient = strcmp(options->orient, "auto") == 0,
+                              .line_orient = strcmp(options->line_orient, "auto") == 0,
+                              .dump_folder = options->dump_dir,
+                              .per_task = options->per_task};
+}
+
+static int open_session(struct session *session, const struct options *options) {
+    size_t count = (size_t)options->file_count;
+    session->wish = (struct job_wish){.dpi = (double)options->dpi,
+                                      .pages = &options->pages,
+                                      .max_pages = options->max_pages,
+                                      .max_pixels = options->max_pixels,
+                                      .page_timeout = options->page_timeout,
+                                      .deadline = options->deadline};
+    session->names = alloc(count + 1, sizeof(*session->names));
+    session->names_known = count;
+    target_names(options->files, count, session->names);
+    int result = options->files_from ? feed_open(options->files_from, &session->feed) : 0;
+    const struct pool_conf conf = conf_of(options);
+    const struct pool_events events = {.context = session,
+                                       .over = take_over,
+                                       .page_failed = tell_page_failed,
+                                       .warning = tell_warning,
+                                       .note = tell_note};
+    return result ? result : pool_open(&session->pool, &conf, &events);
+}
+
+int session_run(struct session *session, const struct options *options, int64_t started) {
+    *session = (struct session){.options = options, .started = started, .feed = {.fd = -1}, .signal_fd = -1};
     bool draws = !options->quiet && isatty(STDERR_FILENO);
     session->next_draw = draws ? session->started : INT64_MAX;
     session->next_sample = draws || options->timing ? session->started : INT64_MAX;
-    session->signal_fd = open_signals();
-    session->in_work = alloc((size_t)options->jobs, sizeof(*session->in_work));
-    struct pollfd *polled cleanup(drop_memory) = alloc((size_t)options->jobs + 2, sizeof(*polled));
-    session->fatal = reader_start(&session->reader, options);
-    while (!session->fatal && !session->interrupted) {
-        int64_t now = clock_now();
-        begin_jobs(session);
-        move_pages(session);
-        finish_jobs(session, now);
-        if (session->jobs_over == session->job_count) {
-            break;
-        }
-        observe(session, now);
-        if (session->begun == session->job_count || session->in_work_count == (size_t)options->jobs) {
-            wait_and_take(session, polled, now);
-        }
+    session->signal_fd = open_signals(); /* before the pool's threads begin */
+    int result = open_session(session, options);
+    if (result != 0) {
+        close_signals(session);
+        return result;
     }
-    child_end(&session->reader.worker, NULL);
+    loop(session);
+    session->fatal_detail = copy_string(session->fatal ? error_detail() : "");
     terminal_progress(NULL);
     if (session->fatal || session->interrupted) {
         stop_early(session);
+    } else {
+        pool_let_go(&session->pool);
     }
+    if (session->only) {
+        deliver(session, take(session->only));
+    }
+    settle(session);
     close_signals(session);
+    return 0;
+}
+
+/* 0 if all was read; the common status if nothing was; 1 otherwise. */
+int session_status(const struct session *session) {
+    if (session->interrupted) {
+        return 128 + session->interrupted;
+    }
+    if (session->fatal) {
+        return error_exit_status(session->fatal);
+    }
+    if (session->unbalanced) {
+        return error_exit_status(ERR_INTERNAL);
+    }
+    if (session->jobs_failed == 0 || session->unwritten) {
+        return session->unwritten ? error_exit_status(ERR_OUTPUT) : 0;
+    }
+    bool all = session->jobs_failed == session->jobs_over && session->pages_read == 0;
+    return all && !session->statuses_differ ? session->status : 1;
 }
 
 void session_done(struct session *session) {
-    reader_done(&session->reader);
-    free(session->in_work);
+    pool_done(&session->pool);
+    feed_done(&session->feed);
+    for (size_t i = 0; i < session->names_known; i++) {
+        free(session->names[i]);
+    }
+    free(session->names);
+    free(session->fatal_detail);
 }

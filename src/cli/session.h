@@ -1,5 +1,6 @@
 /*
- * The event loop of `octavo ocr`: the worker, up to --jobs documents in work, signals, deadlines, progress. One thread.
+ * The event loop of `octavo ocr`: files one after the other into the pool, results out of it, signals, progress. One
+ * thread.
  */
 #ifndef OCTAVO_CLI_SESSION_H
 #define OCTAVO_CLI_SESSION_H
@@ -8,44 +9,43 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/job.h"
-#include "cli/reader.h"
+#include "cli/feed.h"
 #include "conf/options.h"
-
-/* Memory (PSS) of our processes: the sum, and its parts. Bytes. */
-struct footprint {
-    uint64_t all, front, worker, rasters;
-};
+#include "pool/pool.h"
 
 struct session {
     const struct options *options;
-    struct job *jobs;
-    size_t job_count, begun;
-    char **names;    /* of the results, by job */
-    size_t *in_work; /* indices of the jobs in work, at most --jobs, the next to be served first */
-    size_t in_work_count;
-    struct reader reader;
+    struct job_wish wish;
+    struct pool pool;
+    char **names;       /* of the results: of the files of the command line, then of those that --files-from brought */
+    size_t names_known; /* entries */
+    size_t begun;       /* files given to the pool */
+    struct feed feed;   /* fd -1 without --files-from */
+    struct job *only;   /* without --output: the one job, when it is over */
     int signal_fd;
     int interrupted; /* the signal; 0: none */
     int fatal;       /* why no page can be read any more; 0 */
+    char *fatal_detail;
+    bool unbalanced; /* something was still charged at the end */
     int64_t started; /* clock */
     int64_t next_sample, next_draw;
-    /* what has been done, for progress and --timing */
+    /* what has been done, for progress, --timing and the exit status */
     size_t jobs_over, jobs_failed;
+    int status; /* of the last file that failed; 0: none did */
+    bool statuses_differ, unwritten;
     uint64_t pages_read, pages_known;
     struct stages stages;
-    struct footprint now, peak; /* each part's own peak */
 };
 
 /*
- * Reads all jobs. With --output each is written when it ends; else the one job's result stays for the caller. Every
- * failure has been told on the terminal and is in job.error, session.fatal or session.interrupted afterwards. All
- * children are gone then. The caller frees the jobs (job_done()) and calls session_done().
+ * Reads all files and writes their results. Every failure has been told on the terminal and is in jobs_failed, fatal,
+ * interrupted or unbalanced afterwards. All children are gone then. The caller calls session_done(). An error means
+ * that nothing could begin: ERR_NO_MEMORY, ERR_NO_INPUT, ERR_INTERNAL.
  */
-void session_run(struct session *session);
+int session_run(struct session *session, const struct options *options, int64_t started);
 
-/* Writes the job's result, as far as there is one, and tells how it ended. */
-void session_deliver(struct session *session, size_t index);
+/* The exit status that follows. */
+int session_status(const struct session *session);
 
 void session_done(struct session *session);
 

@@ -36,15 +36,28 @@ static bool is_among(char *const *names, size_t count, const char *name, size_t 
     return false;
 }
 
-/* Makes names[i] one that no other has: a.png-2, a.png-3 ... */
-static void number_name(char **names, size_t count, size_t i) {
-    char *plain cleanup(drop_memory) = names[i];
+/* plain made into a name that none but names[except] has: a.png-2, a.png-3 ... */
+static char *numbered(char *const *names, size_t count, const char *plain, size_t except) {
     char *name = format("%s-2", plain);
-    for (unsigned number = 3; is_among(names, count, name, i); number++) {
+    for (unsigned number = 3; is_among(names, count, name, except); number++) {
         free(name);
         name = format("%s-%u", plain, number);
     }
-    names[i] = name;
+    return name;
+}
+
+static void number_name(char **names, size_t count, size_t i) {
+    char *plain cleanup(drop_memory) = names[i];
+    names[i] = numbered(names, count, plain, i);
+}
+
+char *target_name(const char *file, char *const *taken, size_t count) {
+    char *name cleanup(drop_memory) = stem(file);
+    if (!is_among(taken, count, name, count)) {
+        return take(name);
+    }
+    const char *base = base_name(file);
+    return is_among(taken, count, base, count) ? numbered(taken, count, base, count) : copy_string(base);
 }
 
 void target_names(char *const *files, size_t count, char **ret_names) {

@@ -15,6 +15,9 @@
  */
 void target_names(char *const *files, size_t count, char **ret_names);
 
+/* The name of one more file beside names that are taken; caller frees. */
+char *target_name(const char *file, char *const *taken, size_t count);
+
 /* Makes folder, its parents included, and checks that files can be made in it. ERR_OUTPUT. */
 int target_prepare(const char *folder);
 

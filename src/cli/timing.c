@@ -15,16 +15,16 @@ static void add_row(struct buffer *table, const char *name, const char *value) {
 
 /* From the start of the program to the moments that people wait for. */
 static void add_start(struct buffer *table, const struct session *session) {
-    const struct reader *reader = &session->reader;
-    add_row(table, "engine", reader->engine ? reader->engine : "none");
-    if (reader->ready_since > 0) {
+    const struct supervisor *worker = &session->pool.worker;
+    add_row(table, "engine", worker->engine ? worker->engine : "none");
+    if (worker->ready_since > 0) {
         char *ready cleanup(drop_memory) =
-            format("%.3f s, %.3f s of it in octavo-worker", clock_seconds(reader->ready_since - session->started),
-                   reader->started);
+            format("%.3f s, %.3f s of it in octavo-worker", clock_seconds(worker->ready_since - session->started),
+                   worker->started);
         add_row(table, "engine ready after", ready);
     }
-    if (reader->first_read > 0) {
-        char *first cleanup(drop_memory) = format("%.3f s", clock_seconds(reader->first_read - session->started));
+    if (worker->first_read > 0) {
+        char *first cleanup(drop_memory) = format("%.3f s", clock_seconds(worker->first_read - session->started));
         add_row(table, "first page after", first);
     }
 }
@@ -61,15 +61,44 @@ static void add_stages(struct buffer *table, const struct stages *stages, uint64
     }
 }
 
+/* What the ledger says, and how far it is from what the kernel says. */
+static void add_ledger(struct buffer *table, const struct pool *pool) {
+    const struct ledger_state *end = &pool->settled;
+    uint64_t largest, p95;
+    pool_reconciled(pool, &largest, &p95);
+    char *size cleanup(drop_memory) = options_size_text((int64_t)pool->conf.memory);
+    char *budget cleanup(drop_memory) = format("%.0f MB (--memory %s)", (double)end->budget / 1e6, size);
+    char *machine cleanup(drop_memory) = format("%.0f MB (cgroups and machine)", (double)end->budget / 1e6);
+    char *charged cleanup(drop_memory) =
+        format("%.0f MB at most, %llu bytes at the end", (double)end->peak / 1e6, (unsigned long long)end->charged);
+    char *waits cleanup(drop_memory) = format("%llu of %llu charges, %.3f s in all, %llu refusals",
+                                              (unsigned long long)end->waits, (unsigned long long)end->charges,
+                                              end->waited, (unsigned long long)(end->refusals + pool->core.refusals));
+    char *difference cleanup(drop_memory) =
+        format("%.0f MB at most, %.0f MB in 95 of 100 of %zu moments", (double)largest / 1e6, (double)p95 / 1e6,
+               pool->reconciliation.count);
+    add_row(table, "budget", pool->conf.per_task ? "none (--per-task)" : pool->conf.memory > 0 ? budget : machine);
+    add_row(table, "charged", charged);
+    add_row(table, "waited for memory", waits);
+    add_row(table, "ledger less PSS", pool->reconciliation.count > 0 ? difference : "not measured");
+}
+
+static void add_workers(struct buffer *table, const struct supervisor *worker) {
+    char *text cleanup(drop_memory) =
+        format("%llu started, %llu died (%llu hung), %llu replaced, %llu left idle", (unsigned long long)worker->starts,
+               (unsigned long long)worker->deaths, (unsigned long long)worker->hangs,
+               (unsigned long long)worker->recycles, (unsigned long long)worker->idle_leaves);
+    add_row(table, "workers", text);
+}
+
 static void add_memory(struct buffer *table, const struct session *session) {
-    const struct footprint *peak = &session->peak;
+    const struct footprint *peak = &session->pool.peak;
     char *all cleanup(drop_memory) =
         format("%.0f MB (octavo %.0f, octavo-worker %.0f, octavo-raster %.0f)", (double)peak->all / 1e6,
                (double)peak->front / 1e6, (double)peak->worker / 1e6, (double)peak->rasters / 1e6);
     add_row(table, "peak memory (PSS)", all);
-    char *size cleanup(drop_memory) = options_size_text(session->options->memory);
-    char *limit cleanup(drop_memory) = format("%s, not enforced by this version", size);
-    add_row(table, "--memory", session->options->memory > 0 ? limit : "not given");
+    add_ledger(table, &session->pool);
+    add_workers(table, &session->pool.worker);
 }
 
 void timing_print(const struct session *session) {

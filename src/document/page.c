@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -86,6 +87,16 @@ struct json *stages_to_json(const struct stages *stages) {
     return object;
 }
 
+static struct json *plan_to_json(const struct page_plan *plan) {
+    struct json *object = json_object_new();
+    json_set_string(object, "engine", plan->engine);
+    json_set_int(object, "threads", plan->threads);
+    json_set_int(object, "tiles", plan->tiles);
+    json_set_bool(object, "swapping", plan->swapping);
+    json_set_bool(object, "reduced", plan->reduced);
+    return object;
+}
+
 struct json *page_to_json(const struct page *page) {
     struct json *object = json_object_new();
     json_set_int(object, "number", page->number);
@@ -98,6 +109,9 @@ struct json *page_to_json(const struct page *page) {
         json_append(lines, line_to_json(&page->lines[i]));
     }
     json_set(object, "lines", lines);
+    if (page->plan.engine[0]) {
+        json_set(object, "plan", plan_to_json(&page->plan));
+    }
     struct json *warnings = json_array_new();
     for (size_t i = 0; i < page->warning_count; i++) {
         json_append_string(warnings, page->warnings[i]);
@@ -199,6 +213,24 @@ static int stages_from_json(const struct json *object, struct stages *ret) {
     return 0;
 }
 
+/* Absent in results of a page that no engine has seen. */
+static int plan_from_json(const struct json *object, struct page_plan *ret) {
+    struct page_plan plan = {.swapping = json_bool(object, "swapping", false),
+                             .reduced = json_bool(object, "reduced", false)};
+    const char *engine = json_string(object, "engine");
+    if (!object) {
+        return 0;
+    }
+    int result = engine && strlen(engine) < sizeof(plan.engine) ? 0 : bad("plan");
+    result = result ? result : number_from_json(object, "threads", 1, 65535, &plan.threads);
+    result = result ? result : number_from_json(object, "tiles", 1, 65535, &plan.tiles);
+    if (result == 0) {
+        memcpy(plan.engine, engine, strlen(engine));
+        *ret = plan;
+    }
+    return result;
+}
+
 int page_from_json(const struct json *json, struct page *ret) {
     struct page page cleanup(page_done) = {0};
     uint32_t angle = 0;
@@ -209,6 +241,7 @@ int page_from_json(const struct json *json, struct page *ret) {
     result = result ? result : angle % 90 ? bad("angle") : 0;
     result = result ? result : lines_from_json(json_at(json, "lines"), &page);
     result = result ? result : stages_from_json(json_at(json, "timings"), &page.stages);
+    result = result ? result : plan_from_json(json_at(json, "plan"), &page.plan);
     if (result != 0) {
         return result;
     }

@@ -5,6 +5,7 @@
 #ifndef OCTAVO_DOCUMENT_PAGE_H
 #define OCTAVO_DOCUMENT_PAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,14 @@ struct line {
     uint32_t row;     /* pieces side by side that one would print as one line share it; counts up over the page */
 };
 
+/* How the page was read in the memory that there was (memory/plan.h). */
+struct page_plan {
+    char engine[16]; /* "" if unknown */
+    uint32_t threads, tiles;
+    bool swapping; /* models were loaded one at a time */
+    bool reduced;  /* less than wished for lack of memory */
+};
+
 struct page {
     uint32_t number;        /* from 1 */
     uint32_t width, height; /* pixels of the page as it lies */
@@ -53,6 +62,7 @@ struct page {
     int angle;              /* clockwise turn that the page has suffered: 0, 90, 180 or 270 */
     struct line *lines;
     size_t line_count;
+    struct page_plan plan;
     char **warnings; /* sentences about what was survived */
     size_t warning_count;
     struct stages stages;

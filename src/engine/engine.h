@@ -9,6 +9,7 @@
 #ifndef OCTAVO_ENGINE_ENGINE_H
 #define OCTAVO_ENGINE_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,11 @@ struct engine_kind {
      */
     int keep_below;
 
+    /* Runs happen in the calling thread; else in threads of the engine's own. */
+    bool runs_in_caller;
+    /* A runner keeps the memory of its largest run until its network is unloaded; else a run gives all back. */
+    bool keeps;
+
     /* Loads the library found in folder. ERR_NO_ENGINE with the reason. */
     int (*open)(const char *folder, struct engine **ret);
     void (*close)(struct engine *engine);
@@ -49,8 +55,10 @@ struct engine_kind {
 
     int (*runner_new)(struct network *network, struct runner **ret);
     void (*runner_free)(struct runner *runner);
-    /* One input, one output; *ret is borrowed until the runner's next run or its end. ERR_ENGINE with the reason. */
+    /* One input, one output; *ret is borrowed until output_free(), which follows each run that succeeded. ERR_ENGINE.
+     */
     int (*run)(struct runner *runner, const struct tensor *input, struct tensor *ret);
+    void (*output_free)(struct runner *runner);
 };
 
 extern const struct engine_kind engine_onnxruntime, engine_openvino;

@@ -155,8 +155,13 @@ static int ort_runner_new(struct network *network, struct runner **ret) {
     return 0;
 }
 
-static void ort_runner_free(struct runner *runner) {
+static void ort_output_free(struct runner *runner) {
     runner->network->engine->api->ReleaseValue(runner->output);
+    runner->output = NULL;
+}
+
+static void ort_runner_free(struct runner *runner) {
+    ort_output_free(runner);
     free(runner);
 }
 
@@ -197,8 +202,6 @@ static int ort_run(struct runner *runner, const struct tensor *input, struct ten
     for (int i = 0; i < input->rank; i++) {
         count *= (size_t)input->shape[i];
     }
-    api->ReleaseValue(runner->output);
-    runner->output = NULL;
     OrtValue *value;
     void *data = (void *)(uintptr_t)input->data; /* the API takes no const, yet only reads */
     int result =
@@ -213,12 +216,20 @@ static int ort_run(struct runner *runner, const struct tensor *input, struct ten
     const OrtValue *const values[] = {value};
     result = answer(api, api->Run(network->session, NULL, inputs, values, 1, outputs, 1, &runner->output), ERR_ENGINE);
     api->ReleaseValue(value);
-    return result != 0 ? result : view_output(api, runner->output, ret);
+    if (result == 0) {
+        result = view_output(api, runner->output, ret);
+    }
+    if (result != 0) {
+        ort_output_free(runner);
+    }
+    return result;
 }
 
 const struct engine_kind engine_onnxruntime = {
     .name = "onnxruntime",
     .keep_below = 32 << 20,
+    .runs_in_caller = true,
+    .keeps = false,
     .open = ort_open,
     .close = ort_close,
     .version = ort_version,
@@ -227,4 +238,5 @@ const struct engine_kind engine_onnxruntime = {
     .runner_new = ort_runner_new,
     .runner_free = ort_runner_free,
     .run = ort_run,
+    .output_free = ort_output_free,
 };

@@ -168,7 +168,7 @@ static int openvino_runner_new(struct network *network, struct runner **ret) {
     return 0;
 }
 
-static void drop_output(struct runner *runner) {
+static void openvino_output_free(struct runner *runner) {
     if (runner->output) {
         runner->api->ov_tensor_free(runner->output);
         runner->output = NULL;
@@ -176,7 +176,7 @@ static void drop_output(struct runner *runner) {
 }
 
 static void openvino_runner_free(struct runner *runner) {
-    drop_output(runner);
+    openvino_output_free(runner);
     runner->api->ov_infer_request_free(runner->request);
     free(runner);
 }
@@ -208,6 +208,7 @@ static int view_output(struct runner *runner, struct tensor *ret) {
     if ((result = answer(api, api->ov_tensor_get_element_type(runner->output, &type), ERR_ENGINE)) != 0 ||
         (result = answer(api, api->ov_tensor_data(runner->output, &data), ERR_ENGINE)) != 0 ||
         (result = answer(api, api->ov_tensor_get_shape(runner->output, &shape), ERR_ENGINE)) != 0) {
+        openvino_output_free(runner);
         return result;
     }
     struct tensor tensor = {.data = data, .shape = {1, 1, 1, 1}, .rank = (int)shape.rank};
@@ -217,6 +218,7 @@ static int view_output(struct runner *runner, struct tensor *ret) {
     }
     api->ov_shape_free(&shape);
     if (!fits) {
+        openvino_output_free(runner);
         return fail(ERR_BAD_MODEL, "its output is no tensor of at most %d dimensions of floats", TENSOR_RANK);
     }
     *ret = tensor;
@@ -224,7 +226,6 @@ static int view_output(struct runner *runner, struct tensor *ret) {
 }
 
 static int openvino_run(struct runner *runner, const struct tensor *input, struct tensor *ret) {
-    drop_output(runner);
     int result = bind_input(runner, input);
     if (result == 0) {
         result = answer(runner->api, runner->api->ov_infer_request_infer(runner->request), ERR_ENGINE);
@@ -235,6 +236,8 @@ static int openvino_run(struct runner *runner, const struct tensor *input, struc
 const struct engine_kind engine_openvino = {
     .name = "openvino",
     .keep_below = 64 << 10,
+    .runs_in_caller = false,
+    .keeps = true,
     .open = openvino_open,
     .close = openvino_close,
     .version = openvino_version,
@@ -243,4 +246,5 @@ const struct engine_kind engine_openvino = {
     .runner_new = openvino_runner_new,
     .runner_free = openvino_runner_free,
     .run = openvino_run,
+    .output_free = openvino_output_free,
 };

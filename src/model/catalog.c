@@ -115,6 +115,20 @@ static void read_geometry(struct entry *entry, struct model_spec *spec) {
     }
 }
 
+static struct memory_prior read_prior(struct entry *entry, const char *engine) {
+    const struct json *memory = json_at(json_at(entry->json, "memory"), engine);
+    const struct json *first = json_first(json_at(memory, "run"));
+    const struct json *second = first ? json_next(first) : NULL;
+    struct memory_prior prior = {
+        .weights = 1e6 * json_real(memory, "weights", -1),
+        .loading = 1e6 * json_real(memory, "loading", -1),
+        .run = {.a = first ? 1e6 * json_as_real(first, -1) : -1, .b = second ? json_as_real(second, -1) : -1}};
+    if (!(prior.weights >= 0 && prior.loading >= 0 && prior.run.a >= 0 && prior.run.b >= 0)) {
+        refuse(entry, "memory", "weights, loading and run of each engine, not negative");
+    }
+    return prior;
+}
+
 static void read_normalisation(struct entry *entry, struct model_spec *spec) {
     const char *channels = json_string(entry->json, "channels");
     spec->blue_first = channels && strcmp(channels, "bgr") == 0;
@@ -150,6 +164,8 @@ static int read_spec(const struct json *json, struct model_spec *ret) {
     read_role(&entry, ret);
     read_normalisation(&entry, ret);
     read_geometry(&entry, ret);
+    ret->openvino = read_prior(&entry, "openvino");
+    ret->onnxruntime = read_prior(&entry, "onnxruntime");
     return entry.result;
 }
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "memory/predict.h"
+
 enum role {
 #define ROLE(symbol, word) ROLE_##symbol,
 #include "table/roles.def"
@@ -15,6 +17,12 @@ enum role {
 
 /* Word of a role. Borrowed for ever. */
 const char *role_word(enum role role);
+
+/* What a model takes on one engine before that was learned. Bytes; run: and bytes for each float of the input. */
+struct memory_prior {
+    double weights, loading;
+    struct prior run;
+};
 
 struct model_spec {
     char *id, *version, *file, *sha256;
@@ -30,6 +38,8 @@ struct model_spec {
     uint32_t max_width, bucket;             /* recognise */
     float threshold, box_threshold, unclip; /* detect */
     bool dilate;                            /* detect */
+
+    struct memory_prior openvino, onnxruntime;
 };
 
 struct catalog {

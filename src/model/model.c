@@ -90,7 +90,7 @@ int model_check(const struct model_spec *spec, const char *folder) {
     return result != 0 ? result : check_hash(spec, path, &mapping);
 }
 
-int model_load(const struct model_spec *spec, const char *folder, const struct engine_kind *kind, struct engine *engine,
+int model_open(const struct model_spec *spec, const char *folder, const struct engine_kind *kind, struct engine *engine,
                int runners, const char *cache, struct model *ret) {
     char *path cleanup(drop_memory) = format("%s/%s", folder, spec->file);
     struct mapping mapping cleanup(drop_mapping) = {0};
@@ -106,14 +106,14 @@ int model_load(const struct model_spec *spec, const char *folder, const struct e
         result = kind->network_load(engine, path, runners, cache, &model.network);
     }
     if (result != 0) {
-        model_unload(&model);
+        model_close(&model);
         return fail(result, "model %s: %s", spec->id, error_detail());
     }
     *ret = model;
     return 0;
 }
 
-void model_unload(struct model *model) {
+void model_close(struct model *model) {
     if (model->network) {
         model->kind->network_unload(model->network);
     }

@@ -20,13 +20,13 @@ struct model {
 
 /*
  * Checks the file of spec in folder against its size and hash and loads it; runners and cache as in
- * engine/engine.h. The caller calls model_unload(). ERR_NO_MODEL, ERR_BAD_MODEL (file and reason named), ERR_NO_MEMORY.
+ * engine/engine.h. The caller calls model_close(). ERR_NO_MODEL, ERR_BAD_MODEL (file and reason named), ERR_NO_MEMORY.
  */
-int model_load(const struct model_spec *spec, const char *folder, const struct engine_kind *kind, struct engine *engine,
+int model_open(const struct model_spec *spec, const char *folder, const struct engine_kind *kind, struct engine *engine,
                int runners, const char *cache, struct model *ret);
 
 /* All runners must be gone. */
-void model_unload(struct model *model);
+void model_close(struct model *model);
 
 /* Whether the file of spec in folder is the right one. ERR_NO_MODEL, ERR_BAD_MODEL naming file and difference. */
 int model_check(const struct model_spec *spec, const char *folder);

@@ -8,10 +8,10 @@
 
 #define SURE 0.9F /* PP-OCR's cls_thresh */
 
-int classify_reversed(struct hand *hand, const struct image *page, const struct quad *box, struct stages *stages,
+int classify_reversed(const struct hand *hand, const struct image *page, const struct quad *box, struct stages *stages,
                       bool *ret) {
-    const struct model_spec *spec = hand->models->role[ROLE_CLASSIFY].spec;
-    if (!models_have(hand->models, ROLE_CLASSIFY)) {
+    const struct model_spec *spec = hand_spec(hand, ROLE_CLASSIFY);
+    if (!spec) {
         *ret = false;
         return 0;
     }
@@ -20,19 +20,20 @@ int classify_reversed(struct hand *hand, const struct image *page, const struct 
     float height = hypotf(corner[3].x - corner[0].x, corner[3].y - corner[0].y);
     float scaled = ceilf((float)spec->height * width / fmaxf(height, 1));
     struct image line cleanup(image_done) = {0};
-    struct tensor output;
+    struct hand_run run cleanup(hand_run_end) = {0};
     int64_t start = clock_now();
     int result = image_warp(page, box, (uint32_t)fminf(fmaxf(scaled, 1), (float)spec->width), spec->height, &line);
     stage_add(stages, STAGE_PREPARE, clock_seconds(clock_now() - start), 0);
     if (result == 0) {
-        result = hand_run(hand, ROLE_CLASSIFY, STAGE_CLASSIFY, &line, spec->width, spec->height, stages, &output);
+        result = hand_run(hand, ROLE_CLASSIFY, STAGE_CLASSIFY, &line, spec->width, spec->height, stages, &run);
     }
     if (result != 0) {
         return result;
     }
-    if (output.rank != 2 || output.shape[1] != 2) {
+    const struct tensor *output = &run.run.output;
+    if (output->rank != 2 || output->shape[1] != 2) {
         return fail(ERR_BAD_MODEL, "model %s does not give two classes", spec->id);
     }
-    *ret = output.data[1] > SURE;
+    *ret = output->data[1] > SURE;
     return 0;
 }

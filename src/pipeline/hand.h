@@ -1,42 +1,40 @@
-/*
- * What one thread needs to run models: a runner for each and scratch memory that is kept from run to run. A hand
- * belongs to one thread at a time.
- */
+/* What one thread needs to run models: its place among their runners, and for whom it works. One thread at a time. */
 #ifndef OCTAVO_PIPELINE_HAND_H
 #define OCTAVO_PIPELINE_HAND_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "document/page.h"
 #include "image/image.h"
-#include "model/model.h"
-
-/* The models of a reader; a role that is not installed has no network. Constant once loaded; shared by all hands. */
-struct models {
-    struct model role[ROLE_COUNT];
-};
+#include "model/run.h"
 
 struct hand {
-    const struct models *models;
-    struct runner *runner[ROLE_COUNT];
-    float *planes; /* three planes of the largest input so far */
-    size_t plane_capacity;
+    struct manager *manager;
+    int seat;                  /* its runner of every model */
+    int tiles;                 /* pieces that a page is cut into for detection */
+    int priority;              /* of the work in hand */
+    const atomic_bool *cancel; /* when true the work in hand is to end; may be NULL */
 };
 
-/* An empty hand; models must outlive it. The caller calls hand_done(). */
-void hand_begin(struct hand *hand, const struct models *models);
-void hand_done(struct hand *hand);
+/* The model of role, NULL if there is none. */
+const struct model_spec *hand_spec(const struct hand *hand, enum role role);
 
-bool models_have(const struct models *models, enum role role);
-void models_unload(struct models *models);
+/* A run and the model that it holds. */
+struct hand_run {
+    struct model_handle handle;
+    struct model_run run;
+};
 
 /*
  * Runs role's model on an image normalised as its description says, in the upper left corner of planes of width x
- * height. *ret is borrowed until this hand's next run of the role. Time is charged to PREPARE and to stage.
- * ERR_NO_MEMORY, ERR_ENGINE.
+ * height. Output and model are borrowed until hand_run_end(), which the caller calls after success. Time is charged to
+ * PREPARE (waiting for memory and loading excepted) and to stage. Errors as model_acquire() and run_begin().
  */
-int hand_run(struct hand *hand, enum role role, enum stage stage, const struct image *image, uint32_t width,
-             uint32_t height, struct stages *stages, struct tensor *ret);
+int hand_run(const struct hand *hand, enum role role, enum stage stage, const struct image *image, uint32_t width,
+             uint32_t height, struct stages *stages, struct hand_run *ret);
+
+/* For cleanup(): {0} is left alone. */
+void hand_run_end(struct hand_run *run);
 
 #endif

@@ -8,6 +8,6 @@
  * *ret is the clockwise turn that the page has suffered: 0, 90, 180 or 270; 0 where the model is not sure enough or is
  * not installed. Errors as hand_run().
  */
-int orient_page(struct hand *hand, const struct image *page, struct stages *stages, int *ret);
+int orient_page(const struct hand *hand, const struct image *page, struct stages *stages, int *ret);
 
 #endif

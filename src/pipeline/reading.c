@@ -22,6 +22,8 @@ struct line_reading {
 
 struct page_reading {
     struct image page, upright; /* as it lies; as it should: a view of page unless it was turned */
+    struct manager *manager;    /* charged for the turned copy */
+    uint64_t charged;
     uint32_t number;
     float dpi;
     int angle;
@@ -38,10 +40,16 @@ static int by_width(const void *left, const void *right) {
 }
 
 /* Turns the page upright where the model says that it was turned. */
-static int make_upright(struct hand *hand, struct page_reading *reading) {
+static int make_upright(const struct hand *hand, struct page_reading *reading) {
     reading->upright = reading->page;
     int result = orient_page(hand, &reading->page, &reading->stages, &reading->angle);
-    if (result == 0 && reading->angle != 0) {
+    if (result != 0 || reading->angle == 0) {
+        return result;
+    }
+    uint64_t bytes = (uint64_t)reading->page.width * reading->page.height * reading->page.channels;
+    result = manager_charge(hand->manager, CHARGE_BITMAP, bytes, hand->priority, hand->cancel);
+    if (result == 0) {
+        reading->charged = bytes;
         int64_t start = clock_now();
         result = image_turn(&reading->page, 360 - reading->angle, &reading->upright);
         stage_add(&reading->stages, STAGE_PREPARE, clock_seconds(clock_now() - start), 0);
@@ -49,7 +57,7 @@ static int make_upright(struct hand *hand, struct page_reading *reading) {
     return result;
 }
 
-static int find_lines(struct hand *hand, struct page_reading *reading) {
+static int find_lines(const struct hand *hand, struct page_reading *reading) {
     struct text_box *boxes cleanup(drop_memory) = NULL;
     size_t count;
     int result = detect_lines(hand, &reading->upright, &reading->stages, &boxes, &count);
@@ -67,9 +75,10 @@ static int find_lines(struct hand *hand, struct page_reading *reading) {
     return 0;
 }
 
-int reading_begin(struct hand *hand, const struct image *page, uint32_t number, float dpi, struct page_reading **ret) {
+int reading_begin(const struct hand *hand, const struct image *page, uint32_t number, float dpi,
+                  struct page_reading **ret) {
     struct page_reading *reading = alloc(1, sizeof(*reading));
-    *reading = (struct page_reading){.page = *page, .number = number, .dpi = dpi};
+    *reading = (struct page_reading){.page = *page, .manager = hand->manager, .number = number, .dpi = dpi};
     reading->page.owned = NULL;
     int result = make_upright(hand, reading);
     if (result == 0) {
@@ -85,7 +94,7 @@ int reading_begin(struct hand *hand, const struct image *page, uint32_t number, 
 
 size_t reading_lines(const struct page_reading *reading) { return reading->count; }
 
-int reading_line(struct hand *hand, struct page_reading *reading, size_t index) {
+int reading_line(const struct hand *hand, struct page_reading *reading, size_t index) {
     struct line_reading *line = &reading->lines[index];
     return recognise_line(hand, &reading->upright, &line->box, &line->stages, &line->reading);
 }
@@ -145,5 +154,6 @@ void reading_free(struct page_reading *reading) {
     }
     free(reading->lines);
     image_done(&reading->upright);
+    manager_credit(reading->manager, CHARGE_BITMAP, reading->charged);
     free(reading);
 }

@@ -18,13 +18,14 @@ bool role_reads_lines(enum role role);
 
 /* Starts on the page (pixels borrowed until reading_free()) numbered number. Errors as hand_run(), then nothing to
  * free. */
-int reading_begin(struct hand *hand, const struct image *page, uint32_t number, float dpi, struct page_reading **ret);
+int reading_begin(const struct hand *hand, const struct image *page, uint32_t number, float dpi,
+                  struct page_reading **ret);
 
 /* How many lines there are to read; those that take longest come first. */
 size_t reading_lines(const struct page_reading *reading);
 
 /* Reads line index < reading_lines(). Errors as hand_run(). */
-int reading_line(struct hand *hand, struct page_reading *reading, size_t index);
+int reading_line(const struct hand *hand, struct page_reading *reading, size_t index);
 
 /* Puts the lines in order; the caller frees the contents of *ret with page_done(). */
 void reading_end(struct page_reading *reading, struct page *ret);

@@ -53,35 +53,37 @@ static uint32_t input_width(const struct model_spec *spec, uint32_t width) {
 }
 
 uint32_t recognise_width(const struct hand *hand, const struct quad *box) {
-    const struct model_spec *spec = hand->models->role[ROLE_RECOGNISE].spec;
+    const struct model_spec *spec = hand_spec(hand, ROLE_RECOGNISE);
     struct quad downwards = turned(box, 1);
     return input_width(spec, line_width(spec, is_tall(box) ? &downwards : box));
 }
 
 /* Reads the line along the direction of quad. */
-static int read_quad(struct hand *hand, const struct image *page, const struct quad *quad, struct stages *stages,
+static int read_quad(const struct hand *hand, const struct image *page, const struct quad *quad, struct stages *stages,
                      struct reading *ret) {
-    const struct model *model = &hand->models->role[ROLE_RECOGNISE];
+    const struct model_spec *spec = hand_spec(hand, ROLE_RECOGNISE);
     struct image line cleanup(image_done) = {0};
-    struct tensor output;
-    uint32_t width = line_width(model->spec, quad);
+    struct hand_run run cleanup(hand_run_end) = {0};
+    uint32_t width = line_width(spec, quad);
     int64_t start = clock_now();
-    int result = image_warp(page, quad, width, model->spec->height, &line);
+    int result = image_warp(page, quad, width, spec->height, &line);
     stage_add(stages, STAGE_PREPARE, clock_seconds(clock_now() - start), 0);
     if (result == 0) {
-        result = hand_run(hand, ROLE_RECOGNISE, STAGE_RECOGNISE, &line, input_width(model->spec, width), line.height,
-                          stages, &output);
+        result =
+            hand_run(hand, ROLE_RECOGNISE, STAGE_RECOGNISE, &line, input_width(spec, width), line.height, stages, &run);
     }
     if (result != 0) {
         return result;
     }
-    size_t classes = (size_t)output.shape[2];
-    if (output.rank != 3 || classes != model->character_count + 2) {
-        return fail(ERR_BAD_MODEL, "model %s gives %zu classes for %zu characters", model->spec->id, classes,
+    const struct model *model = model_of(&run.handle);
+    const struct tensor *output = &run.run.output;
+    size_t classes = (size_t)output->shape[2];
+    if (output->rank != 3 || classes != model->character_count + 2) {
+        return fail(ERR_BAD_MODEL, "model %s gives %zu classes for %zu characters", spec->id, classes,
                     model->character_count);
     }
     start = clock_now();
-    ctc_decode(output.data, (size_t)output.shape[1], classes, model->characters, model->character_count, &ret->text,
+    ctc_decode(output->data, (size_t)output->shape[1], classes, model->characters, model->character_count, &ret->text,
                &ret->score);
     ret->quad = *quad;
     stage_add(stages, STAGE_DECODE, clock_seconds(clock_now() - start), 1);
@@ -89,7 +91,7 @@ static int read_quad(struct hand *hand, const struct image *page, const struct q
 }
 
 /* Reads along quad too and keeps the better of the two readings in *best. */
-static int read_also(struct hand *hand, const struct image *page, const struct quad *quad, struct stages *stages,
+static int read_also(const struct hand *hand, const struct image *page, const struct quad *quad, struct stages *stages,
                      struct reading *best) {
     struct reading other = {0};
     int result = read_quad(hand, page, quad, stages, &other);
@@ -105,7 +107,7 @@ static int read_also(struct hand *hand, const struct image *page, const struct q
     return 0;
 }
 
-int recognise_line(struct hand *hand, const struct image *page, const struct quad *box, struct stages *stages,
+int recognise_line(const struct hand *hand, const struct image *page, const struct quad *box, struct stages *stages,
                    struct reading *ret) {
     bool tall = is_tall(box), reversed = false;
     struct quad first = tall ? turned(box, 1) : *box;

@@ -16,7 +16,7 @@ struct reading {
  * are read from top to bottom; a poor reading is tried the other way round, where the line-orientation model (if there
  * is one) or the shape of the box makes that likely. The caller frees ret->text. Errors as hand_run().
  */
-int recognise_line(struct hand *hand, const struct image *page, const struct quad *box, struct stages *stages,
+int recognise_line(const struct hand *hand, const struct image *page, const struct quad *box, struct stages *stages,
                    struct reading *ret);
 
 /* Width in pixels of the network's input for box, a measure of the work it takes. */

@@ -6,15 +6,26 @@
  * front -> raster                               raster -> front
  *   open    + document descriptor                 opened  pages, format, warnings[] | failed  error, detail
  *           dpi (0: choose), max_pages, max_pixels
- *   page    page (from 1)                         page    page, bitmap fields, seconds, warnings[] + memfd
+ *   page    page (from 1), bytes (granted for     page    page, bitmap fields, seconds, warnings[] + memfd
+ *           drawing it; 0: no bound)              | page_needs  page, bytes: not drawn, ask again with so many
  *                                                 | page_failed  page, error, detail
  *   (end of file: leave)
  *
  * front -> worker                               worker -> front
- *   setup   engine, models, version, threads      ready   engine, engine_version, started (seconds since its start)
- *                                                 | failed  error, detail
- *   read    id, page, bitmap fields + memfd       page    id + memfd (page_to_json)
+ *   share   what ("ledger", "recorder") + memfd   (no answer)
+ *   setup   engine, models, version, threads,     ready   engine, engine_version, started (seconds since its start),
+ *           account (of the worker), bytes (it            plan {}, floor, comfort (bytes; memory/plan.h)
+ *           may plan with), model_idle (seconds), | failed  error, detail
+ *           tiles, orient, line_orient
+ *   plan    bytes (it may plan with from now on)  plan    plan {}, floor, comfort | plan_failed  error, detail
+ *   read    id, page, priority, bitmap + memfd    page    id + memfd (page_to_json)
  *                                                 | page_failed  id, error, detail
+ *   cancel  id                                    (the page is answered page_failed "interrupted", or page if it was
+ *                                                 done already)
+ *   relieve step ("trim", "unload", "release")    relieved  step, bytes (given back)
+ *   ping                                          pong    busy (seconds that the longest step in hand has run)
+ *                                                 quiet   heap, handles, deficit: whenever nothing is in hand any more
+ *                                                         (allocator bytes; model handles, 0; bytes not given back)
  *   describe                                      description + memfd (JSON: cpu, engines, models, calibration)
  *   (end of file: leave)
  * "error" is a word of table/errors.def. Pages are answered in any order.

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "raster/heap.h"
 
 /* Exif 2.3, tag 0x0112: which stored corner is the visual top left, and whether rows are columns. */
 static void aim(struct canvas *canvas, uint32_t width, uint32_t height, int orientation) {
@@ -30,10 +31,15 @@ int canvas_new(uint32_t width, uint32_t height, uint32_t channels, int orientati
     aim(&canvas, width, height, orientation);
     int result = bitmap_bytes(&canvas.bitmap, &canvas.bytes);
     void *pixels;
-    if (result == 0) {
-        result = file_memory_new("octavo-page", canvas.bytes, &canvas.fd, &pixels);
+    if (result == 0 && !heap_take(canvas.bytes)) {
+        result = fail(ERR_NO_MEMORY, "a bitmap of %zu bytes is more than was granted", canvas.bytes);
     }
     if (result != 0) {
+        return result;
+    }
+    result = file_memory_new("octavo-page", canvas.bytes, &canvas.fd, &pixels);
+    if (result != 0) {
+        heap_give(canvas.bytes);
         return result;
     }
     canvas.pixels = pixels;
@@ -63,6 +69,7 @@ void canvas_row(struct canvas *canvas, uint32_t y, const uint8_t *row) {
 
 int canvas_finish(struct canvas *canvas, struct bitmap *ret_bitmap, int *ret_fd) {
     int result = file_memory_seal(canvas->fd, canvas->pixels, canvas->bytes);
+    heap_give(canvas->bytes);
     canvas->pixels = NULL;
     if (result != 0) {
         return result;
@@ -75,6 +82,7 @@ int canvas_finish(struct canvas *canvas, struct bitmap *ret_bitmap, int *ret_fd)
 void canvas_drop(struct canvas *canvas) {
     if (canvas->pixels) {
         munmap(canvas->pixels, canvas->bytes);
+        heap_give(canvas->bytes);
         canvas->pixels = NULL;
     }
     drop_fd(&canvas->fd);

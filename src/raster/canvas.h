@@ -21,7 +21,7 @@ struct canvas {
 
 /*
  * Memory for a picture stored in width x height pixels and to be shown in an EXIF orientation (1 to 8; 1: as stored).
- * The caller drops it. ERR_TOO_LARGE, ERR_NO_MEMORY.
+ * It counts as heap (raster/heap.h) until it is finished or dropped. The caller drops it. ERR_TOO_LARGE, ERR_NO_MEMORY.
  */
 int canvas_new(uint32_t width, uint32_t height, uint32_t channels, int orientation, struct canvas *ret);
 

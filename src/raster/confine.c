@@ -1,7 +1,13 @@
 #include "raster/confine.h"
 
+#include <fcntl.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
 
 enum {
     DESCRIPTORS = 32,
@@ -10,6 +16,7 @@ enum {
 };
 
 #define BASE_BYTES ((rlim_t)256 << 20)
+#define SLACK_BYTES ((rlim_t)8 << 20)
 
 static void lower(__rlimit_resource_t resource, rlim_t value) {
     struct rlimit limit;
@@ -33,6 +40,12 @@ void confine_memory(size_t document_bytes, uint64_t max_pixels, uint32_t bytes_p
     (void)document_bytes, (void)max_pixels, (void)bytes_per_pixel;
 }
 
+void confine_begin(uint64_t bytes) { heap_bound(bytes > 0 ? bytes : SIZE_MAX, SIZE_MAX); }
+
+struct heap_use confine_end(void) {
+    return heap_use();
+}
+
 #else
 
 void confine_memory(size_t document_bytes, uint64_t max_pixels, uint32_t bytes_per_pixel) {
@@ -41,6 +54,42 @@ void confine_memory(size_t document_bytes, uint64_t max_pixels, uint32_t bytes_p
         !__builtin_add_overflow(bytes, BASE_BYTES + document_bytes, &bytes)) {
         lower(RLIMIT_AS, bytes);
     }
+}
+
+/* Bytes of address space that are mapped now; where that cannot be read (no /proc), a bound that never bites. */
+static rlim_t mapped(void) {
+    char text[64] = "";
+    unsigned long pages;
+    int fd cleanup(drop_fd) = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 || sscanf(text, "%lu", &pages) != 1) {
+        return RLIM_INFINITY / 2;
+    }
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+void confine_begin(uint64_t bytes) {
+    struct rlimit limit;
+    rlim_t wanted;
+    bool known = getrlimit(RLIMIT_AS, &limit) == 0;
+    if (bytes == 0 || !known || __builtin_add_overflow(mapped() + SLACK_BYTES, bytes, &wanted) ||
+        wanted >= limit.rlim_max) {
+        heap_bound(SIZE_MAX, SIZE_MAX);
+        return;
+    }
+    heap_bound(bytes, limit.rlim_max);
+    limit.rlim_cur = wanted;
+    setrlimit(RLIMIT_AS, &limit);
+}
+
+struct heap_use confine_end(void) {
+    struct heap_use use = heap_use();
+    struct rlimit limit;
+    heap_bound(SIZE_MAX, SIZE_MAX);
+    if (getrlimit(RLIMIT_AS, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_AS, &limit);
+    }
+    return use;
 }
 
 #endif

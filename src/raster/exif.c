@@ -36,8 +36,11 @@ int exif_orientation(const unsigned char *bytes, size_t length) {
     if (length > BLOCK_BYTES - PREFIX_BYTES) {
         return 1;
     }
-    unsigned char *block cleanup(drop_memory) = alloc(PREFIX_BYTES + length, 1);
+    void *block cleanup(drop_memory) = NULL;
+    if (try_alloc(PREFIX_BYTES + length, 1, &block) != 0) {
+        return 1;
+    }
     memcpy(block, PREFIX, PREFIX_BYTES);
-    memcpy(block + PREFIX_BYTES, bytes, length);
+    memcpy((unsigned char *)block + PREFIX_BYTES, bytes, length);
     return orientation_in(block, PREFIX_BYTES + length);
 }

@@ -17,6 +17,9 @@
 #include "raster/kind.h"
 #include "raster/source.h"
 
+/* By how much a grant that was too small has to grow at least. */
+#define STEP_BYTES ((uint64_t)8 << 20)
+
 struct raster {
     struct source source;
     const struct document_kind *kind;
@@ -34,14 +37,21 @@ static int read_limits(const struct json *request, struct limits *ret) {
     return 0;
 }
 
+/* What the front process granted; 0: no bound. */
+static uint64_t bytes_of(const struct json *request) {
+    int64_t bytes = json_int(request, "bytes", 0);
+    return bytes > 0 ? (uint64_t)bytes : 0;
+}
+
 static int open_document(struct raster *raster, const struct json *request, int fd, struct notes *notes) {
     struct limits limits = {0};
     int result = read_limits(request, &limits);
     if (result == 0 && (fd < 0 || raster->source.bytes)) {
         result = fail(ERR_PROTOCOL, fd < 0 ? "\"open\" without a document" : "\"open\" for the second time");
     }
+    uint64_t granted = bytes_of(request);
     if (result == 0) {
-        result = source_open(fd, &raster->source);
+        result = source_open(fd, granted, &raster->source);
     }
     if (result != 0) {
         return result;
@@ -51,10 +61,19 @@ static int open_document(struct raster *raster, const struct json *request, int 
         return fail(ERR_UNSUPPORTED, "%s", "");
     }
     confine_memory(raster->source.length, limits.max_pixels, raster->kind->bytes_per_pixel);
+    confine_begin(granted);
     notes_listen();
     result = raster->kind->open(raster->source.bytes, raster->source.length, &limits, notes, &raster->document);
+    struct heap_use use = confine_end();
     notes_heard(notes);
-    return result;
+    if (use.missing == 0) {
+        return result;
+    }
+    if (result == 0) {
+        raster->kind->close(&raster->document);
+    }
+    return fail(ERR_NO_MEMORY, "%llu bytes were granted for opening it, and it takes more",
+                (unsigned long long)granted);
 }
 
 static int answer_open(struct raster *raster, const struct json *request, int fd, int socket) {
@@ -72,37 +91,88 @@ static int answer_open(struct raster *raster, const struct json *request, int fd
     return message_send(socket, answer, -1);
 }
 
-static int draw_page(struct raster *raster, int64_t number, struct notes *notes, struct bitmap *ret_bitmap,
-                     int *ret_fd) {
+/* A page asked for and what came of it. */
+struct request {
+    int64_t number;
+    uint64_t granted, needs; /* needs: 0, or bytes without which it is not drawn */
+    struct bitmap bitmap;
+    int fd;
+};
+
+/* Draws it if the grant is enough for what it is known to need. */
+static int draw_page(struct raster *raster, struct request *request, struct notes *notes) {
+    size_t need = 0;
+    int result = 0;
+    if (request->granted > 0) {
+        result = raster->kind->need(raster->document, (uint32_t)request->number, notes, &need);
+    }
+    if (result == 0 && need > request->granted) {
+        request->needs = need;
+        return 0;
+    }
+    return result == 0
+               ? raster->kind->page(raster->document, (uint32_t)request->number, notes, &request->bitmap, &request->fd)
+               : result;
+}
+
+/* Draws it under the grant. One that turns out to be too small makes whatever was drawn void. */
+static int draw_granted(struct raster *raster, struct request *request, struct notes *notes) {
     if (!raster->document) {
         return fail(ERR_PROTOCOL, "\"page\" before \"open\"");
     }
-    if (number < 1 || number > raster->document->pages) {
-        return fail(ERR_PAGE_RANGE, "page %lld of %u", (long long)number, raster->document->pages);
+    if (request->number < 1 || request->number > raster->document->pages) {
+        return fail(ERR_PAGE_RANGE, "page %lld of %u", (long long)request->number, raster->document->pages);
     }
+    confine_begin(request->granted);
     notes_listen();
-    int result = raster->kind->page(raster->document, (uint32_t)number, notes, ret_bitmap, ret_fd);
+    int result = draw_page(raster, request, notes);
+    struct heap_use use = confine_end();
     notes_heard(notes);
+    if (use.missing > 0) {
+        uint64_t guess = use.missing + use.missing / 2, least = request->granted + STEP_BYTES;
+        guess = guess > least ? guess : least;
+        request->needs = request->needs > guess ? request->needs : guess;
+        drop_fd(&request->fd);
+        result = 0;
+    }
+    raster->kind->rest(raster->document);
     return result;
 }
 
-static int answer_page(struct raster *raster, const struct json *request, int socket) {
+static int answer_needs(const struct request *request, int socket) {
+    struct json *answer cleanup(json_drop) = json_object_new();
+    json_set_string(answer, "op", "page_needs");
+    json_set_int(answer, "page", request->number);
+    json_set_int(answer, "bytes", (int64_t)request->needs);
+    return message_send(socket, answer, -1);
+}
+
+static int answer_page(struct raster *raster, const struct json *body, int socket) {
     struct notes notes cleanup(notes_done) = {0};
-    int64_t number = json_int(request, "page", 0), start = clock_now();
-    struct bitmap bitmap;
-    int fd cleanup(drop_fd) = -1;
+    struct request request = {.number = json_int(body, "page", 0), .granted = bytes_of(body), .fd = -1};
+    int64_t start = clock_now();
     fail(0, "%s", "");
-    int result = draw_page(raster, number, &notes, &bitmap, &fd);
+    int result = draw_granted(raster, &request, &notes);
+    int fd cleanup(drop_fd) = take_fd(&request.fd);
     if (result != 0) {
-        return message_send_failure(socket, "page_failed", "page", (long)number, result, error_detail());
+        return message_send_failure(socket, "page_failed", "page", (long)request.number, result, error_detail());
+    }
+    if (request.needs > 0) {
+        return answer_needs(&request, socket);
     }
     struct json *answer cleanup(json_drop) = json_object_new();
     json_set_string(answer, "op", "page");
-    json_set_int(answer, "page", number);
-    bitmap_to_json(&bitmap, answer);
+    json_set_int(answer, "page", request.number);
+    bitmap_to_json(&request.bitmap, answer);
     json_set_real(answer, "seconds", clock_seconds(clock_now() - start), 6);
     notes_to_json(&notes, answer);
     return message_send(socket, answer, fd);
+}
+
+/* Gives back what the last answer left behind. */
+static void rest(const struct raster *raster) {
+    source_rest(&raster->source);
+    malloc_trim(0);
 }
 
 static int answer(struct raster *raster, int socket) {
@@ -117,11 +187,13 @@ static int answer(struct raster *raster, int socket) {
     }
     const char *op = json_string(request, "op");
     if (strcmp(op, "open") == 0) {
-        return answer_open(raster, request, fd, socket);
+        result = answer_open(raster, request, fd, socket);
+        rest(raster);
+        return result;
     }
     if (strcmp(op, "page") == 0) {
         result = answer_page(raster, request, socket);
-        malloc_trim(0);
+        rest(raster);
         return result;
     }
     char *detail cleanup(drop_memory) = format("no such operation: %.64s", op);

@@ -17,11 +17,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "raster/canvas.h"
+#include "raster/heap.h"
 #include "raster/kind.h"
-
-/* When the asker leaves the resolution to us (docs/performance.md); and the pixels of a page of Letter or A4 then. */
-#define DEFAULT_DPI 150.0F
-#define DEFAULT_PIXELS (DEFAULT_DPI * DEFAULT_DPI * 93)
+#include "raster/layout.h"
 
 enum {
     STORE_BYTES = 32 << 20,  /* fonts and images kept for the next page */
@@ -30,6 +28,40 @@ enum {
     MAX_NODES = 1 << 18,     /* of a page tree that is counted by hand */
     MAX_DEPTH = 200,         /* of that tree: MuPDF nests 256 tries */
     LOOK_MILLISECONDS = 150, /* to find out what a page is made of, before it is drawn */
+    WORK_BYTES = 3 << 20,    /* glyphs (1 MiB), outlines, code that is touched for the first time */
+    MAX_NEST = 32,           /* groups and masks open at once whose memory is told apart */
+};
+
+/* Memory for groups and masks while a page is drawn, in points for each byte of a pixel. */
+struct nest {
+    float areas[MAX_NEST], sum, most;
+    uint32_t depth;
+};
+
+/* What looking at a page has found. */
+struct look {
+    uint32_t number; /* of the page; 0: none was looked at */
+    int colour;      /* MuPDF's test: 0 grey, 1 or 2 coloured */
+    bool cut;        /* the time was up */
+    struct layout layout;
+    struct nest nest;
+    struct largest {
+        float width, height; /* in pixels; those of its mask count too */
+        float samples;       /* of a pixel, alpha among them; 0: is decoded already */
+        float across, down;  /* in points */
+    } largest;               /* of the pictures */
+    size_t held, peak;       /* bytes of heap: fonts and pictures that were loaded; the most while they were */
+};
+
+/* A page being drawn. */
+struct drawing {
+    uint32_t number; /* 0: none */
+    fz_page *page;
+    fz_rect box;     /* in points, as it is seen: CropBox, /Rotate and UserUnit applied */
+    fz_matrix place; /* points to pixels */
+    struct bitmap shape;
+    fz_cookie cookie;
+    struct canvas canvas;
 };
 
 struct pdf {
@@ -37,7 +69,10 @@ struct pdf {
     struct limits limits;
     fz_context *context;
     pdf_document *file;
-    struct notes *notes; /* where MuPDF's remarks go now; NULL: nowhere */
+    struct notes *notes;    /* where MuPDF's remarks go now; NULL: nowhere */
+    struct drawing drawing; /* prepared by need() or being drawn */
+    struct look look;       /* at the page that was asked for last */
+    size_t excess;          /* what a page took beyond what was told, at most so far */
 };
 
 /* Ends what an attempt() has caught: the code it means, with MuPDF's words as the detail. */
@@ -78,11 +113,22 @@ static int new_context(struct pdf *pdf) {
     return 0;
 }
 
+/* Asked when memory runs short. MuPDF would free by itself what its store can spare, but not always enough of it. */
+static void spare(void *user) { fz_shrink_store(((struct pdf *)user)->context, 0); }
+
+static void drop_drawing(struct pdf *pdf) {
+    canvas_drop(&pdf->drawing.canvas);
+    fz_drop_page(pdf->context, pdf->drawing.page);
+    pdf->drawing = (struct drawing){.canvas.fd = -1};
+}
+
 static void close_pdf(struct document **document) {
     struct pdf *pdf = (struct pdf *)*document;
     if (pdf) {
+        heap_relief(NULL, NULL);
         pdf->notes = NULL;
         if (pdf->context) {
+            drop_drawing(pdf);
             pdf_drop_document(pdf->context, pdf->file);
             fz_drop_context(pdf->context);
         }
@@ -207,9 +253,10 @@ static int open_pdf(const unsigned char *bytes, size_t length, const struct limi
     struct notes heard cleanup(notes_done) = {0};
     struct pdf *pdf = alloc(1, sizeof(*pdf));
     struct document *document cleanup(close_pdf) = &pdf->document;
-    *pdf = (struct pdf){.document.format = "pdf", .limits = *limits, .notes = &heard};
+    *pdf = (struct pdf){.document.format = "pdf", .limits = *limits, .notes = &heard, .drawing.canvas.fd = -1};
     int result = new_context(pdf);
     if (result == 0) {
+        heap_relief(spare, pdf);
         result = open_file(pdf, &(struct bytes){bytes, length});
     }
     if (result == 0) {
@@ -223,27 +270,14 @@ static int open_pdf(const unsigned char *bytes, size_t length, const struct limi
     return result;
 }
 
-/* A page being drawn. */
-struct drawing {
-    uint32_t number;
-    fz_page *page;
-    fz_rect box;     /* in points, as it is seen: CropBox, /Rotate and UserUnit applied */
-    fz_matrix place; /* points to pixels */
-    int colour;      /* MuPDF's test: 0 grey, 1 or 2 coloured */
-    float own_dpi;   /* of the finest picture that covers the page; 0: there is none */
-    bool more;       /* something else is drawn on it: text, lines, small pictures */
-    fz_cookie cookie;
-    struct canvas canvas;
-};
-
 static void step_load(struct pdf *pdf, void *argument) {
-    struct drawing *drawing = argument;
-    drawing->page = fz_load_page(pdf->context, &pdf->file->super, (int)drawing->number - 1);
-    drawing->box = fz_bound_page(pdf->context, drawing->page);
+    pdf->drawing.page = fz_load_page(pdf->context, &pdf->file->super, (int)*(uint32_t *)argument - 1);
+    pdf->drawing.box = fz_bound_page(pdf->context, pdf->drawing.page);
 }
 
 /* Runs the page into a device, which is closed and dropped. */
-static void run_page(struct pdf *pdf, struct drawing *drawing, fz_device *device) {
+static void run_page(struct pdf *pdf, fz_device *device) {
+    struct drawing *drawing = &pdf->drawing;
     fz_try(pdf->context) {
         fz_run_page(pdf->context, drawing->page, device, drawing->place, &drawing->cookie);
         fz_close_device(pdf->context, device);
@@ -253,25 +287,68 @@ static void run_page(struct pdf *pdf, struct drawing *drawing, fz_device *device
 }
 
 /* A device that draws nothing and notes what it sees. */
-struct look {
+struct looker {
     fz_device super;
-    struct drawing *drawing;
+    struct pdf *pdf;
 };
+
+static struct look *look_of(fz_device *device) { return &((struct looker *)device)->pdf->look; }
+static fz_rect box_of(fz_device *device) { return ((struct looker *)device)->pdf->drawing.box; }
 
 static float area(fz_rect rect) { return fz_is_empty_rect(rect) ? 0 : (rect.x1 - rect.x0) * (rect.y1 - rect.y0); }
 
+/* Something opens that takes so many bytes for each pixel of a rectangle, until close_nest(). */
+static void open_nest(fz_device *device, fz_rect rect, int bytes) {
+    struct nest *nest = &look_of(device)->nest;
+    float wanted = area(fz_intersect_rect(rect, box_of(device))) * (float)bytes;
+    if (nest->depth < MAX_NEST) {
+        nest->areas[nest->depth] = wanted;
+        nest->sum += wanted;
+        nest->most = fmaxf(nest->most, nest->sum);
+    }
+    nest->depth++;
+}
+
+static void close_nest(fz_context *context, fz_device *device) {
+    struct nest *nest = &look_of(device)->nest;
+    if (nest->depth > 0 && --nest->depth < MAX_NEST) {
+        nest->sum -= nest->areas[nest->depth];
+    }
+    (void)context;
+}
+
+/* Remembers the picture that takes most. */
+static void weigh_image(struct look *look, fz_context *context, fz_image *image, fz_matrix place) {
+    struct largest *largest = &look->largest;
+    int samples = image->n + (image->colorspace && !image->use_colorkey ? 0 : 1);
+    if (image->decoded) {
+        samples = 0;
+    } else if (image->colorspace && fz_colorspace_is_indexed(context, image->colorspace)) {
+        samples = 4; /* the numbers and the colours at once */
+    }
+    float pixels = (float)image->w * (float)image->h;
+    if (image->mask) {
+        pixels += (float)image->mask->w * (float)image->mask->h;
+    }
+    if (pixels * (float)(samples + 1) > largest->width * largest->height * (largest->samples + 1)) {
+        float across = hypotf(place.a, place.b), down = hypotf(place.c, place.d);
+        *largest = (struct largest){(float)image->w, pixels / (float)image->w, (float)samples, across, down};
+    }
+}
+
 static void see_image(fz_context *context, fz_device *device, fz_image *image, fz_matrix place, float alpha,
                       fz_color_params parameters) {
-    struct drawing *drawing = ((struct look *)device)->drawing;
-    fz_rect seen = fz_intersect_rect(fz_transform_rect(fz_unit_rect, place), drawing->box);
+    struct look *look = look_of(device);
+    fz_rect box = box_of(device), seen = fz_intersect_rect(fz_transform_rect(fz_unit_rect, place), box);
     float across = hypotf(place.a, place.b), down = hypotf(place.c, place.d);
-    if (area(seen) > 0.8F * area(drawing->box) && across > 0 && down > 0) {
+    if (area(seen) > 0.8F * area(box) && across > 0 && down > 0) {
         float dpi = 72 * fmaxf((float)image->w / across, (float)image->h / down);
-        drawing->own_dpi = fmaxf(drawing->own_dpi, dpi);
+        look->layout.own_dpi = fmaxf(look->layout.own_dpi, dpi);
     } else {
-        drawing->more = true;
+        look->layout.more = true;
     }
-    (void)context, (void)alpha, (void)parameters;
+    weigh_image(look, context, image, place);
+    (void)alpha, (void)parameters;
 }
 
 static void see_mask(fz_context *context, fz_device *device, fz_image *image, fz_matrix place, fz_colorspace *space,
@@ -282,30 +359,82 @@ static void see_mask(fz_context *context, fz_device *device, fz_image *image, fz
 
 static void see_text(fz_context *context, fz_device *device, const fz_text *text, fz_matrix place, fz_colorspace *space,
                      const float *colour, float alpha, fz_color_params parameters) {
-    ((struct look *)device)->drawing->more = true;
+    look_of(device)->layout.more = true;
     (void)context, (void)text, (void)place, (void)space, (void)colour, (void)alpha, (void)parameters;
 }
 
 static void see_path(fz_context *context, fz_device *device, const fz_path *path, int even_odd, fz_matrix place,
                      fz_colorspace *space, const float *colour, float alpha, fz_color_params parameters) {
-    ((struct look *)device)->drawing->more = true;
+    look_of(device)->layout.more = true;
     (void)context, (void)path, (void)even_odd, (void)place, (void)space, (void)colour, (void)alpha, (void)parameters;
 }
 
+/* Most paths that clip are rectangles, which take nothing. */
+static void see_clip_path(fz_context *context, fz_device *device, const fz_path *path, int even_odd, fz_matrix place,
+                          fz_rect scissor) {
+    open_nest(device, fz_empty_rect, 0);
+    (void)context, (void)path, (void)even_odd, (void)place, (void)scissor;
+}
+
+static void see_clip_stroke(fz_context *context, fz_device *device, const fz_path *path, const fz_stroke_state *stroke,
+                            fz_matrix place, fz_rect scissor) {
+    open_nest(device, fz_bound_path(context, path, stroke, place), 4);
+    (void)scissor;
+}
+
+static void see_clip_text(fz_context *context, fz_device *device, const fz_text *text, fz_matrix place,
+                          fz_rect scissor) {
+    open_nest(device, fz_bound_text(context, text, NULL, place), 4);
+    (void)scissor;
+}
+
+/* The mask, its scaled picture, and what is drawn through it. */
+static void see_clip_image(fz_context *context, fz_device *device, fz_image *image, fz_matrix place, fz_rect scissor) {
+    weigh_image(look_of(device), context, image, place);
+    open_nest(device, fz_transform_rect(fz_unit_rect, place), 5);
+    (void)scissor;
+}
+
+static void see_soft_mask(fz_context *context, fz_device *device, fz_rect rect, int luminosity, fz_colorspace *space,
+                          const float *backdrop, fz_color_params parameters) {
+    open_nest(device, rect, luminosity ? 6 : 5);
+    (void)context, (void)space, (void)backdrop, (void)parameters;
+}
+
+/* Colours and alpha; the outermost group is converted to the colours of the bitmap when it closes. */
+static void see_group(fz_context *context, fz_device *device, fz_rect rect, fz_colorspace *space, int isolated,
+                      int knockout, int blend, float alpha) {
+    int colours = space ? fz_colorspace_n(context, space) : 3;
+    open_nest(device, rect, colours + 1 + (look_of(device)->nest.depth == 0 ? 2 : 0));
+    (void)isolated, (void)knockout, (void)blend, (void)alpha;
+}
+
+static void set_eyes(struct looker *looker) {
+    looker->super.fill_image = see_image;
+    looker->super.fill_image_mask = see_mask;
+    looker->super.fill_text = see_text;
+    looker->super.fill_path = see_path;
+    looker->super.clip_path = see_clip_path;
+    looker->super.clip_stroke_path = see_clip_stroke;
+    looker->super.clip_text = see_clip_text;
+    looker->super.clip_image_mask = see_clip_image;
+    looker->super.pop_clip = close_nest;
+    looker->super.begin_mask = see_soft_mask;
+    looker->super.begin_group = see_group;
+    looker->super.end_group = close_nest;
+}
+
 static void step_look(struct pdf *pdf, void *argument) {
-    struct drawing *drawing = argument;
-    struct look *look = (struct look *)fz_new_device_of_size(pdf->context, sizeof(*look));
-    look->super.fill_image = see_image;
-    look->super.fill_image_mask = see_mask;
-    look->super.fill_text = see_text;
-    look->super.fill_path = see_path;
-    look->drawing = drawing;
+    struct looker *looker = (struct looker *)fz_new_device_of_size(pdf->context, sizeof(*looker));
+    looker->pdf = pdf;
+    set_eyes(looker);
     fz_try(pdf->context) {
-        run_page(pdf, drawing, fz_new_test_device(pdf->context, &drawing->colour, 0.02F, 0, &look->super));
-        fz_close_device(pdf->context, &look->super);
+        run_page(pdf, fz_new_test_device(pdf->context, &pdf->look.colour, 0.02F, 0, &looker->super));
+        fz_close_device(pdf->context, &looker->super);
     }
-    fz_always(pdf->context) { fz_drop_device(pdf->context, &look->super); }
+    fz_always(pdf->context) { fz_drop_device(pdf->context, &looker->super); }
     fz_catch(pdf->context) { fz_rethrow(pdf->context); }
+    (void)argument;
 }
 
 static volatile int *late; /* the cookie's abort flag while the clock runs */
@@ -316,76 +445,109 @@ static void on_late(int signal_number) {
 }
 
 /*
- * Finds out whether the page has colour and whether it is one picture, by running it into a device that draws nothing.
- * Coloured pictures count as colour without a look at their pixels; so does a page that takes long: it is not worth
- * running twice.
+ * Finds out whether the page has colour, whether it is one picture and what memory it takes, by running it into a
+ * device that draws nothing. Coloured pictures count as colour without a look at their pixels; so does a page that
+ * takes long: it is not worth running twice.
  */
-static void look_at(struct pdf *pdf, struct drawing *drawing) {
+static void look_at(struct pdf *pdf) {
     struct itimerval clock = {.it_value = {.tv_usec = LOOK_MILLISECONDS * 1000L}};
     struct notes *notes = pdf->notes;
+    size_t before = heap_use().held;
     pdf->notes = NULL; /* all remarks come again when it is drawn */
-    late = (volatile int *)&drawing->cookie.abort;
+    late = (volatile int *)&pdf->drawing.cookie.abort;
     signal(SIGALRM, on_late);
     setitimer(ITIMER_REAL, &clock, NULL);
-    attempt(pdf, step_look, drawing);
+    attempt(pdf, step_look, NULL);
     setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
-    if (drawing->cookie.abort) {
-        drawing->colour = 1;
-        drawing->more = true;
+    if (pdf->drawing.cookie.abort) {
+        pdf->look.colour = 1;
+        pdf->look.layout.more = true;
+        pdf->look.cut = true;
     }
-    drawing->cookie = (fz_cookie){0};
+    pdf->drawing.cookie = (fz_cookie){0};
     pdf->notes = notes;
-}
-
-/* Size in pixels at a resolution. */
-static void measure(const fz_rect *box, float dpi, double *ret_width, double *ret_height) {
-    double scale = (double)dpi / 72;
-    *ret_width = fmax(1, round((double)(box->x1 - box->x0) * scale));
-    *ret_height = fmax(1, round((double)(box->y1 - box->y0) * scale));
-}
-
-/* The highest resolution up to dpi at which the page keeps the limits. */
-static float fitting_dpi(const struct pdf *pdf, const fz_rect *box, float dpi) {
-    double width, height;
-    measure(box, dpi, &width, &height);
-    while (width * height > (double)pdf->limits.max_pixels || width > MAX_SIDE || height > MAX_SIDE) {
-        dpi *= 0.99F;
-        measure(box, dpi, &width, &height);
-    }
-    return dpi;
-}
-
-/*
- * The resolution for a page whose asker leaves it to us. Points tell little of a page that is a picture: where they
- * make it smaller than A4 it gets as many pixels as A4; with nothing else on it, never more than the picture has.
- */
-static float choose_dpi(const struct drawing *drawing) {
-    if (drawing->own_dpi <= 0) {
-        return DEFAULT_DPI;
-    }
-    float dpi = fmaxf(DEFAULT_DPI, 72 * sqrtf(DEFAULT_PIXELS / area(drawing->box)));
-    if (dpi > drawing->own_dpi) {
-        dpi = drawing->more ? fmaxf(drawing->own_dpi, DEFAULT_DPI) : drawing->own_dpi;
-    }
-    return dpi;
+    struct heap_use use = heap_use();
+    pdf->look.held = use.held > before ? use.held - before : 0;
+    pdf->look.peak = use.peak > before ? use.peak - before : 0;
 }
 
 /* Chooses resolution and size, and where the page's points go. ERR_CORRUPT if the page has no size. */
-static int lay_out(struct pdf *pdf, struct drawing *drawing, struct bitmap *ret) {
-    const fz_rect *box = &drawing->box;
-    float wanted = pdf->limits.dpi > 0 ? pdf->limits.dpi : choose_dpi(drawing);
+static int lay_out(struct pdf *pdf) {
+    const struct layout *layout = &pdf->look.layout;
+    const fz_rect *box = &pdf->drawing.box;
     if (!(area(*box) > 0) || !isfinite(area(*box))) {
         return fail(ERR_CORRUPT, "the page has no size");
     }
-    float dpi = fitting_dpi(pdf, box, wanted);
+    struct bitmap *shape = &pdf->drawing.shape;
+    float wanted = pdf->limits.dpi > 0 ? pdf->limits.dpi : layout_dpi(layout);
+    float dpi = layout_fit(layout, wanted, pdf->limits.max_pixels, &shape->width, &shape->height);
     if (dpi < wanted) {
         notes_add(pdf->notes, "drawn at %.3g dpi instead of %.3g: the page is very large", (double)dpi, (double)wanted);
     }
-    double width, height;
-    measure(box, dpi, &width, &height);
-    drawing->place = fz_concat(fz_translate(-box->x0, -box->y0), fz_scale(dpi / 72, dpi / 72));
-    *ret = (struct bitmap){.width = (uint32_t)width, .height = (uint32_t)height, .dpi = dpi};
+    pdf->drawing.place = fz_concat(fz_translate(-box->x0, -box->y0), fz_scale(dpi / 72, dpi / 72));
+    shape->channels = pdf->look.colour ? 3 : 1;
+    shape->dpi = dpi;
     return 0;
+}
+
+/* Loads a page, looks at it unless that was done before, and lays it out. */
+static int prepare(struct pdf *pdf, uint32_t number, struct notes *notes) {
+    pdf->notes = notes;
+    if (pdf->drawing.number == number) {
+        return 0;
+    }
+    drop_drawing(pdf);
+    pdf->drawing.place = fz_identity;
+    int result = attempt(pdf, step_load, &number);
+    if (result == 0 && pdf->look.number != number) {
+        const fz_rect *box = &pdf->drawing.box;
+        pdf->look = (struct look){.layout = {.width = box->x1 - box->x0, .height = box->y1 - box->y0}};
+        look_at(pdf);
+        pdf->look.number = heap_use().missing > 0 ? 0 : number; /* what was seen without memory is not to be trusted */
+    }
+    if (result == 0) {
+        result = lay_out(pdf);
+    }
+    if (result == 0) {
+        pdf->drawing.number = number;
+    }
+    return result;
+}
+
+/* Bytes for the largest picture: decoded, at the power of two that MuPDF reduces it by; scaled; in other colours. */
+static float picture_bytes(const struct largest *largest, float dpi) {
+    float across = largest->across * dpi / 72, down = largest->down * dpi / 72;
+    float width = largest->width, height = largest->height;
+    while (width / 2 >= across + 2 && height / 2 >= down + 2) {
+        width /= 2;
+        height /= 2;
+    }
+    float scaled = fminf(across, largest->width) * fminf(down, largest->height);
+    return width * height * largest->samples + scaled * (largest->samples + 4);
+}
+
+static size_t need_of(const struct pdf *pdf) {
+    const struct bitmap *shape = &pdf->drawing.shape;
+    const struct look *look = &pdf->look;
+    double pixels = (double)shape->width * shape->height, scale = (double)shape->dpi / 72;
+    double nest = (double)look->nest.most * scale * scale, held = (double)look->held;
+    if (look->cut) {
+        nest = fmax(nest, 8 * pixels); /* two groups */
+        held *= 2;
+    }
+    double work = fmax(held + (double)picture_bytes(&look->largest, shape->dpi), (double)look->peak);
+    double need = pixels * shape->channels + nest + work + WORK_BYTES + (double)pdf->excess;
+    return need < (double)(SIZE_MAX / 2) ? (size_t)need : SIZE_MAX / 2;
+}
+
+static int need_of_pdf(struct document *document, uint32_t number, struct notes *notes, size_t *ret) {
+    struct pdf *pdf = (struct pdf *)document;
+    int result = prepare(pdf, number, notes);
+    pdf->notes = NULL;
+    if (result == 0) {
+        *ret = need_of(pdf);
+    }
+    return result;
 }
 
 /* A pixmap over the canvas, white all over; the caller drops it. */
@@ -398,60 +560,71 @@ static fz_pixmap *white_pixmap(fz_context *context, struct canvas *canvas) {
 }
 
 static void step_draw(struct pdf *pdf, void *argument) {
-    struct drawing *drawing = argument;
-    fz_pixmap *pixmap = white_pixmap(pdf->context, &drawing->canvas);
-    fz_try(pdf->context) { run_page(pdf, drawing, fz_new_draw_device(pdf->context, fz_identity, pixmap)); }
+    fz_pixmap *pixmap = white_pixmap(pdf->context, &pdf->drawing.canvas);
+    fz_try(pdf->context) { run_page(pdf, fz_new_draw_device(pdf->context, fz_identity, pixmap)); }
     fz_always(pdf->context) { fz_drop_pixmap(pdf->context, pixmap); }
     fz_catch(pdf->context) { fz_rethrow(pdf->context); }
+    (void)argument;
 }
 
 /* What was drawn before a failure is worth reading. */
-static void draw(struct pdf *pdf, struct drawing *drawing) {
-    int result = attempt(pdf, step_draw, drawing);
+static void draw(struct pdf *pdf) {
+    int result = attempt(pdf, step_draw, NULL);
     if (result != 0) {
         notes_add(pdf->notes, "a part of the page could not be drawn: %s", error_detail());
-    } else if (drawing->cookie.errors > 0) {
+    } else if (pdf->drawing.cookie.errors > 0) {
         notes_add(pdf->notes, "a part of the page is damaged and could not be drawn");
     }
 }
 
-static int make_page(struct pdf *pdf, struct drawing *drawing, struct bitmap *ret_bitmap, int *ret_fd) {
-    struct bitmap shape = {0};
-    int result = attempt(pdf, step_load, drawing);
+static int make_page(struct pdf *pdf, struct bitmap *ret_bitmap, int *ret_fd) {
+    struct drawing *drawing = &pdf->drawing;
+    const struct bitmap *shape = &drawing->shape;
+    int result = canvas_new(shape->width, shape->height, shape->channels, 1, &drawing->canvas);
     if (result == 0) {
-        look_at(pdf, drawing);
-        result = lay_out(pdf, drawing, &shape);
-    }
-    if (result == 0) {
-        result = canvas_new(shape.width, shape.height, drawing->colour ? 3 : 1, 1, &drawing->canvas);
-    }
-    if (result == 0) {
-        draw(pdf, drawing);
-        drawing->canvas.bitmap.dpi = shape.dpi;
+        draw(pdf);
+        drawing->canvas.bitmap.dpi = shape->dpi;
         result = canvas_finish(&drawing->canvas, ret_bitmap, ret_fd);
     }
     return result;
 }
 
+/* What it took beyond what was told is told of the next pages. */
+static void learn(struct pdf *pdf) {
+    struct heap_use use = heap_use();
+    size_t told = need_of(pdf), took = use.missing > use.peak ? use.missing : use.peak;
+    pdf->excess += took > told ? took - told : 0;
+}
+
 static int page_of_pdf(struct document *document, uint32_t number, struct notes *notes, struct bitmap *ret_bitmap,
                        int *ret_fd) {
     struct pdf *pdf = (struct pdf *)document;
-    struct drawing drawing = {.number = number, .place = fz_identity, .canvas.fd = -1};
-    pdf->notes = notes;
-    int result = make_page(pdf, &drawing, ret_bitmap, ret_fd);
+    int result = prepare(pdf, number, notes);
+    if (result == 0) {
+        result = make_page(pdf, ret_bitmap, ret_fd);
+        learn(pdf);
+    }
     fz_flush_warnings(pdf->context);
     pdf->notes = NULL;
-    canvas_drop(&drawing.canvas);
-    fz_drop_page(pdf->context, drawing.page);
-    fz_shrink_store(pdf->context, 50);
+    drop_drawing(pdf);
     return result;
+}
+
+static void rest_of_pdf(struct document *document) {
+    struct pdf *pdf = (struct pdf *)document;
+    drop_drawing(pdf);
+    fz_empty_store(pdf->context);
+    fz_purge_glyph_cache(pdf->context);
+    pdf_clear_xref(pdf->context, pdf->file);
 }
 
 const struct document_kind pdf_kind = {
     .bytes_per_pixel = 8, /* the bitmap 3, a group that is blended or a picture 4 */
     .knows = knows_pdf,
     .open = open_pdf,
+    .need = need_of_pdf,
     .page = page_of_pdf,
+    .rest = rest_of_pdf,
     .close = close_pdf,
 };
 

@@ -10,9 +10,11 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "raster/canvas.h"
+#include "raster/cost.h"
 #include "raster/exif.h"
 #include "raster/flatten.h"
 #include "raster/header.h"
+#include "raster/heap.h"
 #include "raster/kind.h"
 #include "raster/pdf.h"
 #include "raster/tiff.h"
@@ -29,6 +31,7 @@ struct picture {
     size_t length;
     enum format format;
     uint64_t max_pixels;
+    uint64_t pixels;        /* of its only page; of a TIFF 0 */
     struct tiff_chain tiff; /* its pages; of other formats empty */
 };
 
@@ -77,7 +80,10 @@ static int open_single(struct picture *picture) {
     if (result == 0 && picture->format == FORMAT_JPEG) {
         result = check_scans(picture);
     }
-    picture->document.pages = 1;
+    if (result == 0) {
+        picture->pixels = width * height;
+        picture->document.pages = 1;
+    }
     return result;
 }
 
@@ -248,13 +254,19 @@ static uint32_t repeats(PIX *pix) {
 static int paint(PIX *pix, int orientation, struct canvas *ret) {
     uint32_t width = (uint32_t)pixGetWidth(pix), height = (uint32_t)pixGetHeight(pix), times = repeats(pix);
     uint32_t table[256];
-    uint32_t *buffer cleanup(drop_memory) = alloc(width, sizeof(*buffer));
-    uint8_t *row cleanup(drop_memory) = alloc(width, 3);
+    void *buffer cleanup(drop_memory) = NULL, *row cleanup(drop_memory) = NULL;
+    int result = try_alloc(width, sizeof(uint32_t), &buffer);
+    if (result == 0) {
+        result = try_alloc(width, 3, &row);
+    }
+    if (result != 0) {
+        return result;
+    }
     if (pixGetDepth(pix) <= 8) {
         fill_table(pix, table);
     }
     struct survey survey = survey_pix(pix, table, buffer);
-    int result = canvas_new(width, height * times, survey.colour ? 3 : 1, orientation, ret);
+    result = canvas_new(width, height * times, survey.colour ? 3 : 1, orientation, ret);
     uint32_t released = 0;
     for (uint32_t y = 0; y < height && result == 0; y++) {
         flatten_row(&survey, row_words(pix, table, y, buffer), width, row);
@@ -316,6 +328,25 @@ static int decode_again(const struct picture *picture, uint32_t number, struct b
     return result == ERR_CORRUPT ? refuse(picture, number) : result;
 }
 
+static int need_of_picture(struct document *document, uint32_t number, struct notes *notes, size_t *ret) {
+    const struct picture *picture = (const struct picture *)document;
+    (void)notes;
+    if (picture->format != FORMAT_TIFF) {
+        struct cost cost = cost_of(picture->format, picture->bytes, picture->length);
+        *ret = cost_bytes(&cost, picture->pixels, orientation(picture) != 1);
+        return 0;
+    }
+    const struct tiff_page *page = &picture->tiff.pages[number - 1];
+    int result = check_size(picture, page->width, page->height);
+    if (result == 0) {
+        struct cost cost = cost_of_tiff(page);
+        *ret = cost_bytes(&cost, page->width * page->height, false);
+    }
+    return result;
+}
+
+static void rest_of_picture(struct document *document) { (void)document; }
+
 static int page_of_picture(struct document *document, uint32_t number, struct notes *notes, struct bitmap *ret_bitmap,
                            int *ret_fd) {
     const struct picture *picture = (const struct picture *)document;
@@ -328,6 +359,9 @@ static int page_of_picture(struct document *document, uint32_t number, struct no
         return result;
     }
     PIX *pix cleanup(drop_pix) = decode(picture, number, notes);
+    if (!pix && heap_use().missing > 0) {
+        return fail(ERR_NO_MEMORY, "decoding the %s takes more than was granted", picture->document.format);
+    }
     if (!pix) {
         return decode_again(picture, number, ret_bitmap, ret_fd);
     }
@@ -347,6 +381,8 @@ const struct document_kind picture_kind = {
     .bytes_per_pixel = 16, /* OpenJPEG 12, leptonica 4; the bitmap 3 comes when OpenJPEG has gone */
     .knows = knows_picture,
     .open = open_picture,
+    .need = need_of_picture,
     .page = page_of_picture,
+    .rest = rest_of_picture,
     .close = close_picture,
 };

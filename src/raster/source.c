@@ -1,7 +1,6 @@
 #include "raster/source.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,7 +20,17 @@ static int map(int fd, size_t length, struct source *ret) {
     return 0;
 }
 
-int source_open(int fd, struct source *ret) {
+static int read_pipe(int fd, uint64_t granted, char **ret, size_t *ret_length) {
+    size_t limit = granted > 0 && granted / 2 < PIPE_BYTES ? granted / 2 : PIPE_BYTES;
+    int result = file_read(fd, limit, ret, ret_length);
+    if (result == ERR_TOO_LARGE && limit < PIPE_BYTES) {
+        return fail(ERR_NO_MEMORY, "%llu bytes were granted for opening it, and it is longer than half of them",
+                    (unsigned long long)granted);
+    }
+    return result;
+}
+
+int source_open(int fd, uint64_t granted, struct source *ret) {
     struct stat status;
     if (fstat(fd, &status) != 0) {
         return fail(ERR_NO_INPUT, "%s", strerror(errno));
@@ -31,7 +40,7 @@ int source_open(int fd, struct source *ret) {
     }
     char *bytes;
     size_t length;
-    int result = file_read(fd, PIPE_BYTES, &bytes, &length);
+    int result = read_pipe(fd, granted, &bytes, &length);
     if (result != 0) {
         return result;
     }
@@ -41,6 +50,12 @@ int source_open(int fd, struct source *ret) {
     }
     *ret = (struct source){.bytes = (unsigned char *)bytes, .length = length};
     return 0;
+}
+
+void source_rest(const struct source *source) {
+    if (source->mapped) {
+        madvise((void *)(uintptr_t)source->bytes, source->length, MADV_DONTNEED);
+    }
 }
 
 void source_drop(struct source *source) {

@@ -10,10 +10,12 @@ enum tag {
     TAG_WIDTH = 256,
     TAG_HEIGHT = 257,
     TAG_BITS = 258,
+    TAG_PHOTOMETRIC = 262,
+    TAG_SAMPLES = 277,
     TAG_PLANAR = 284,
 };
 
-enum { SUBFILE_REDUCED = 1, PLANAR_SEPARATE = 2, MAX_ENTRIES = 4096, MAX_PAGES = 65535 };
+enum { SUBFILE_REDUCED = 1, PHOTOMETRIC_PALETTE = 3, PLANAR_SEPARATE = 2, MAX_ENTRIES = 4096, MAX_PAGES = 65535 };
 
 struct reader {
     const unsigned char *bytes;
@@ -61,6 +63,12 @@ static void note_entry(const struct reader *reader, uint64_t entry, struct tiff_
     case TAG_BITS:
         page->bits = (uint32_t)value;
         break;
+    case TAG_PHOTOMETRIC:
+        page->palette = value == PHOTOMETRIC_PALETTE;
+        break;
+    case TAG_SAMPLES:
+        page->samples = (uint32_t)value;
+        break;
     case TAG_PLANAR:
         page->planar = value == PLANAR_SEPARATE;
         break;
@@ -77,7 +85,7 @@ static int read_directory(const struct reader *reader, uint64_t offset, struct t
     if (count == 0 || count > MAX_ENTRIES || offset + head + count * entry > reader->length) {
         return fail(ERR_CORRUPT, "a TIFF directory of %llu entries", (unsigned long long)count);
     }
-    struct tiff_page page = {.offset = offset, .bits = 1};
+    struct tiff_page page = {.offset = offset, .bits = 1, .samples = 1};
     for (uint64_t i = 0; i < count; i++) {
         note_entry(reader, offset + head + i * entry, &page);
     }
@@ -124,11 +132,21 @@ static int open_reader(const unsigned char *bytes, size_t length, struct reader 
     return *ret_first == 0 ? fail(ERR_CORRUPT, "a TIFF without a page") : 0;
 }
 
-static void add_page(struct tiff_chain *chain, const struct tiff_page *page) {
+static int add_page(struct tiff_chain *chain, const struct tiff_page *page) {
     if ((chain->count & (chain->count - 1)) == 0) { /* a power of two: full */
-        chain->pages = resize(chain->pages, chain->count ? 2 * chain->count : 1, sizeof(*chain->pages));
+        void *more;
+        int result = try_alloc(chain->count ? 2 * chain->count : 1, sizeof(*chain->pages), &more);
+        if (result != 0) {
+            return result;
+        }
+        if (chain->count > 0) {
+            memcpy(more, chain->pages, chain->count * sizeof(*chain->pages));
+        }
+        free(chain->pages);
+        chain->pages = more;
     }
     chain->pages[chain->count++] = *page;
+    return 0;
 }
 
 int tiff_walk(const unsigned char *bytes, size_t length, uint32_t limit, struct tiff_chain *ret) {
@@ -142,7 +160,7 @@ int tiff_walk(const unsigned char *bytes, size_t length, uint32_t limit, struct 
     struct tiff_chain chain = {0};
     struct tiff_page page = {0}, thumbnail = {0};
     struct circle circle = {.power = 1};
-    while (offset != 0 && !chain.broken && !chain.more) {
+    while (offset != 0 && !chain.broken && !chain.more && result == 0) {
         uint64_t here = offset;
         if (in_circle(&circle, here) || read_directory(&reader, here, &page, &offset) != 0) {
             chain.broken = true;
@@ -151,17 +169,21 @@ int tiff_walk(const unsigned char *bytes, size_t length, uint32_t limit, struct 
         } else if (chain.count == limit) {
             chain.more = true;
         } else {
-            add_page(&chain, &page);
+            result = add_page(&chain, &page);
         }
     }
     if (chain.broken) {
         cut_repeated(&chain);
     }
-    if (chain.count == 0 && thumbnail.offset != 0) {
-        add_page(&chain, &thumbnail);
+    if (result == 0 && chain.count == 0 && thumbnail.offset != 0) {
+        result = add_page(&chain, &thumbnail);
     }
-    if (chain.count == 0) {
-        return fail(ERR_CORRUPT, "a TIFF whose first directory is cut");
+    if (result == 0 && chain.count == 0) {
+        result = fail(ERR_CORRUPT, "a TIFF whose first directory is cut");
+    }
+    if (result != 0) {
+        free(chain.pages);
+        return result;
     }
     *ret = chain;
     return 0;

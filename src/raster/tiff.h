@@ -12,9 +12,10 @@
 struct tiff_page {
     uint64_t offset; /* of its directory */
     uint64_t width, height;
-    uint32_t bits; /* per sample */
-    bool planar;   /* a plane for each sample */
-    bool reduced;  /* a smaller copy of another page */
+    uint32_t bits, samples; /* bits of a sample, samples of a pixel */
+    bool palette;           /* samples are numbers of colours */
+    bool planar;            /* a plane for each sample */
+    bool reduced;           /* a smaller copy of another page */
 };
 
 struct tiff_chain {
@@ -26,7 +27,7 @@ struct tiff_chain {
 
 /*
  * Walks the chain, at most limit pages (0: 65535, TIFF's own numbers go no further). Reduced copies of other pages
- * (thumbnails) are left out unless there is nothing else. ERR_CORRUPT if there is no page.
+ * (thumbnails) are left out unless there is nothing else. ERR_CORRUPT if there is no page; ERR_NO_MEMORY.
  */
 int tiff_walk(const unsigned char *bytes, size_t length, uint32_t limit, struct tiff_chain *ret);
 

@@ -1,9 +1,15 @@
 #include "worker/calibrate.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -15,6 +21,7 @@
 
 #define RECORD "engines.json"
 #define MAX_BYTES 65536
+#define MEASURING_BYTES 300000000 /* what the hungrier engine takes to be measured, rounded up */
 enum { LINE_WIDTH = 320, WARM_UPS = 2, RUNS = 5 };
 
 char *calibrate_processor(void) {
@@ -28,8 +35,7 @@ char *calibrate_processor(void) {
     return line ? copy_bytes(line + 2, strcspn(line + 2, "\n")) : copy_string("unknown");
 }
 
-/* What the measurement depends on: processor, engines (by their folders' time of change) and model. */
-static char *make_key(const struct places *places, const struct model_spec *spec) {
+char *calibrate_stamp(const struct places *places, const struct model_spec *spec) {
     struct buffer key = {0};
     char *processor cleanup(drop_memory) = calibrate_processor();
     buffer_add_format(&key, "%s; %.12s", processor, spec->sha256);
@@ -90,13 +96,68 @@ static int time_engine(const struct places *places, const struct model_spec *spe
         return result;
     }
     struct model model;
-    result = model_load(spec, places->models, kind, engine, 1, NULL, &model);
+    result = model_open(spec, places->models, kind, engine, 1, NULL, &model);
     if (result == 0) {
         result = time_network(kind, model.network, spec, ret);
-        model_unload(&model);
+        model_close(&model);
     }
     kind->close(engine);
     return result;
+}
+
+/* What a measuring child says. */
+struct verdict {
+    int result;
+    double milliseconds;
+    char detail[256];
+};
+
+static void measure_in_child(const struct places *places, const struct model_spec *spec, const struct engine_kind *kind,
+                             int fd) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct verdict verdict = {0};
+    verdict.result = time_engine(places, spec, kind, &verdict.milliseconds);
+    if (verdict.result != 0) {
+        snprintf(verdict.detail, sizeof(verdict.detail), "%s", error_detail());
+    }
+    _exit(file_write(fd, &verdict, sizeof(verdict)) == 0 ? 0 : 1);
+}
+
+/*
+ * In a process of its own, which takes all that the engine leaves behind (threads, heaps, crashes) with it when it
+ * ends. This process has one thread at that time.
+ */
+static int time_apart(const struct places *places, const struct model_spec *spec, const struct engine_kind *kind,
+                      double *ret) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return fail(ERR_INTERNAL, "%s", strerror(errno));
+    }
+    int reading cleanup(drop_fd) = ends[0];
+    int writing cleanup(drop_fd) = ends[1];
+    pid_t child = fork();
+    if (child == 0) {
+        measure_in_child(places, spec, kind, writing);
+    }
+    drop_fd(&writing);
+    struct verdict verdict;
+    ssize_t length = 0;
+    int status = 0;
+    if (child > 0) {
+        do {
+            length = read(reading, &verdict, sizeof(verdict));
+        } while (length < 0 && errno == EINTR);
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+        }
+    }
+    if (length != (ssize_t)sizeof(verdict)) {
+        return fail(ERR_NO_ENGINE, child < 0 ? "no process for it can be made" : "it crashed when it was tried");
+    }
+    if (verdict.result != 0) {
+        return fail(verdict.result, "%s", verdict.detail);
+    }
+    *ret = verdict.milliseconds;
+    return 0;
 }
 
 /* Times every engine; returns the fastest one, NULL if none runs. reasons collects why the others do not. */
@@ -106,8 +167,8 @@ static const struct engine_kind *measure(const struct places *places, const stru
     struct json *milliseconds = json_object_new();
     double best = 0;
     for (size_t i = 0; engine_kinds[i]; i++) {
-        double taken;
-        if (time_engine(places, spec, engine_kinds[i], &taken) != 0) {
+        double taken = 0;
+        if (time_apart(places, spec, engine_kinds[i], &taken) != 0) {
             buffer_add_format(reasons, "%s%s: %s", reasons->length ? "; " : "", engine_kinds[i]->name, error_detail());
             continue;
         }
@@ -129,12 +190,17 @@ static void keep(const struct places *places, const struct json *record) {
     }
 }
 
-int calibrate_choose(const struct places *places, const struct model_spec *spec, const struct engine_kind **ret) {
-    char *key cleanup(drop_memory) = make_key(places, spec);
+int calibrate_choose(const struct places *places, const struct model_spec *spec, uint64_t bytes,
+                     const struct engine_kind **ret) {
+    char *key cleanup(drop_memory) = calibrate_stamp(places, spec);
     struct json *known cleanup(json_drop) = calibrate_record(places);
     const char *name = json_string(known, "fastest"), *known_key = json_string(known, "key");
     if (name && known_key && strcmp(known_key, key) == 0 && engine_kind_find(name)) {
         *ret = engine_kind_find(name);
+        return 0;
+    }
+    if (bytes < MEASURING_BYTES) {
+        *ret = &engine_onnxruntime; /* the leaner one; a start with more memory measures */
         return 0;
     }
     struct json *record cleanup(json_drop) = json_object_new();

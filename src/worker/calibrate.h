@@ -12,10 +12,18 @@
 struct json;
 
 /*
- * The fastest engine that can run spec. Without a record it loads the model on each engine in turn and times a few
- * lines (about a second). ERR_NO_ENGINE if none can, with each one's reason.
+ * The fastest engine that can run spec. Without a record it loads the model on each engine in turn, in processes of
+ * their own, and times a few lines (about a second); with less memory than that takes, bytes, it takes the leaner one.
+ * ERR_NO_ENGINE if none can, with each one's reason.
  */
-int calibrate_choose(const struct places *places, const struct model_spec *spec, const struct engine_kind **ret);
+int calibrate_choose(const struct places *places, const struct model_spec *spec, uint64_t bytes,
+                     const struct engine_kind **ret);
+
+/*
+ * What such measurements depend on, as text: processor, engines (by their folders' time of change), model. Caller
+ * frees.
+ */
+char *calibrate_stamp(const struct places *places, const struct model_spec *spec);
 
 /* The kept record, {"key", "milliseconds": {engine: number}, "fastest"}; NULL if there is none. Caller drops. */
 struct json *calibrate_record(const struct places *places);

@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "engine/heap.h"
 #include "pipeline/reading.h"
 
 enum job_state { JOB_WAITING, JOB_BEGINNING, JOB_READING };
@@ -25,6 +27,7 @@ struct job {
     struct job *next;
     struct crew_page *page;
     enum job_state state;
+    struct page_plan plan;        /* under which it began */
     struct page_reading *reading; /* from JOB_READING on */
     size_t lines, taken, done;
     int result; /* of the first step that failed, with its detail */
@@ -32,16 +35,23 @@ struct job {
 };
 
 struct crew {
-    const struct models *models;
-    pthread_mutex_t lock; /* protects all below and the jobs' fields */
+    struct crew_options options; /* constant, but for plan */
+    pthread_mutex_t lock;        /* protects all below and the jobs' fields */
     pthread_cond_t work;
-    struct job *first;    /* oldest page first */
-    struct hand beginner; /* of the page in JOB_BEGINNING */
-    bool beginning;       /* one page is in JOB_BEGINNING */
+    struct job *first; /* oldest page first */
+    size_t pages;      /* not answered yet, also those that are out of the list */
+    bool beginning;    /* one page is in JOB_BEGINNING */
     bool stopping;
-    pthread_t *threads;
-    int thread_count; /* constant after the start */
-    int started;      /* of them; used by the owner only */
+    struct mate *mates;
+    int started; /* of them; used by the owner only */
+};
+
+/* A thread. */
+struct mate {
+    struct crew *crew;
+    pthread_t thread;
+    int number;
+    int64_t since; /* clock of the begin of the step in hand; 0: none. Under the lock */
 };
 
 /*
@@ -71,16 +81,18 @@ static bool runs_dry_locked(const struct crew *crew) {
     for (const struct job *job = crew->first; job; job = job->next) {
         left += job->state == JOB_READING && job->result == 0 ? job->lines - job->taken : 0;
     }
-    return left < STOCK * (size_t)crew->thread_count;
+    return left < STOCK * (size_t)crew->options.plan.threads;
 }
 
+/* Of the highest priority, the oldest. */
 static struct job *find_waiting_locked(const struct crew *crew) {
+    struct job *found = NULL;
     for (struct job *job = crew->beginning ? NULL : crew->first; job; job = job->next) {
-        if (job->state == JOB_WAITING) {
-            return job;
+        if (job->state == JOB_WAITING && (!found || job->page->priority > found->page->priority)) {
+            found = job;
         }
     }
-    return NULL;
+    return found;
 }
 
 static bool is_over_locked(const struct job *job) {
@@ -95,11 +107,17 @@ static void unlink_locked(struct crew *crew, const struct job *job) {
     *link = job->next;
 }
 
+static const char tiles_warning[] = "text was looked for in pieces of the page, to fit the memory: lines may be lost";
+
 /* Answers for a job that no thread holds and that is out of the list. Outside the lock. */
 static void finish(struct job *job) {
     struct page page;
     if (job->result == 0) {
         reading_end(job->reading, &page);
+        page.plan = job->plan;
+        if (page.plan.tiles > 1) {
+            page_warn(&page, tiles_warning);
+        }
     }
     if (job->reading) {
         reading_free(job->reading);
@@ -108,6 +126,17 @@ static void finish(struct job *job) {
                     job->result == 0 ? &page : NULL);
     free(job->detail);
     free(job);
+}
+
+/* Outside the lock: the job's end, and the crew's rest if it was the last. */
+static void answer(struct crew *crew, struct job *job) {
+    finish(job);
+    pthread_mutex_lock(&crew->lock);
+    bool quiet = --crew->pages == 0;
+    pthread_mutex_unlock(&crew->lock);
+    if (quiet) {
+        crew->options.quiet(crew->options.context);
+    }
 }
 
 /* After a step, with the lock held: lets others take what it made possible, ends the job if it was the last. */
@@ -119,15 +148,30 @@ static void step_done(struct crew *crew, struct job *job) {
     pthread_cond_broadcast(&crew->work);
     if (over) {
         pthread_mutex_unlock(&crew->lock);
-        finish(job);
+        answer(crew, job);
         pthread_mutex_lock(&crew->lock);
     }
 }
 
-static void step_line(struct crew *crew, struct hand *hand, struct job *job) {
+static struct hand hand_for(const struct crew *crew, const struct job *job, int seat) {
+    return (struct hand){.manager = crew->options.manager,
+                         .seat = seat,
+                         .tiles = (int)job->plan.tiles,
+                         .priority = job->page->priority,
+                         .cancel = &job->page->cancel};
+}
+
+static bool is_cancelled(const struct job *job) { return atomic_load(&job->page->cancel); }
+
+static int read_line(const struct hand *hand, const struct job *job, size_t index) {
+    return is_cancelled(job) ? fail(ERR_INTERRUPTED, "cancelled") : reading_line(hand, job->reading, index);
+}
+
+static void step_line(struct crew *crew, const struct mate *mate, struct job *job) {
+    struct hand hand = hand_for(crew, job, mate->number);
     size_t index = job->taken++;
     pthread_mutex_unlock(&crew->lock);
-    int result = reading_line(hand, job->reading, index);
+    int result = read_line(&hand, job, index);
     pthread_mutex_lock(&crew->lock);
     fail_job(job, result);
     job->done++;
@@ -135,15 +179,19 @@ static void step_line(struct crew *crew, struct hand *hand, struct job *job) {
 }
 
 /*
- * One page at a time, with one hand for all: detection keeps many times the memory that lines take, so there should be
- * one runner of it.
+ * One page at a time, all on the first runner: detection keeps many times the memory that lines take, so there should
+ * be one runner of it.
  */
 static void step_begin(struct crew *crew, struct job *job) {
     job->state = JOB_BEGINNING;
+    job->plan = crew->options.plan;
     crew->beginning = true;
+    struct hand hand = hand_for(crew, job, 0);
     pthread_mutex_unlock(&crew->lock);
     struct page_reading *reading = NULL;
-    int result = reading_begin(&crew->beginner, &job->page->image, job->page->number, job->page->dpi, &reading);
+    int result = is_cancelled(job)
+                     ? fail(ERR_INTERRUPTED, "cancelled")
+                     : reading_begin(&hand, &job->page->image, job->page->number, job->page->dpi, &reading);
     pthread_mutex_lock(&crew->lock);
     fail_job(job, result);
     job->reading = reading;
@@ -153,36 +201,44 @@ static void step_begin(struct crew *crew, struct job *job) {
     step_done(crew, job);
 }
 
+static void work_locked(struct crew *crew, struct mate *mate) {
+    bool resting = mate->number >= (int)crew->options.plan.threads;
+    struct job *line = resting ? NULL : find_line_locked(crew);
+    struct job *page = resting ? NULL : find_waiting_locked(crew);
+    mate->since = clock_now();
+    if (page && runs_dry_locked(crew)) {
+        step_begin(crew, page);
+    } else if (line) {
+        step_line(crew, mate, line);
+    } else {
+        mate->since = 0;
+        pthread_cond_wait(&crew->work, &crew->lock);
+    }
+    mate->since = 0;
+}
+
 static void *work(void *context) {
-    struct crew *crew = context;
-    struct hand hand;
-    hand_begin(&hand, crew->models);
+    struct mate *mate = context;
+    struct crew *crew = mate->crew;
+    heap_own_thread();
     pthread_mutex_lock(&crew->lock);
     while (!crew->stopping) {
-        struct job *line = find_line_locked(crew), *page = find_waiting_locked(crew);
-        if (page && runs_dry_locked(crew)) {
-            step_begin(crew, page);
-        } else if (line) {
-            step_line(crew, &hand, line);
-        } else {
-            pthread_cond_wait(&crew->work, &crew->lock);
-        }
+        work_locked(crew, mate);
     }
     pthread_mutex_unlock(&crew->lock);
-    hand_done(&hand);
     return NULL;
 }
 
-int crew_start(const struct models *models, int threads, struct crew **ret) {
+int crew_start(const struct crew_options *options, struct crew **ret) {
     struct crew *crew = alloc(1, sizeof(*crew));
-    crew->models = models;
-    hand_begin(&crew->beginner, models);
+    crew->options = *options;
     pthread_mutex_init(&crew->lock, NULL);
     pthread_cond_init(&crew->work, NULL);
-    crew->threads = alloc((size_t)threads, sizeof(*crew->threads));
-    crew->thread_count = threads;
-    for (; crew->started < threads; crew->started++) {
-        int error = pthread_create(&crew->threads[crew->started], NULL, work, crew);
+    crew->mates = alloc((size_t)options->threads, sizeof(*crew->mates));
+    for (; crew->started < options->threads; crew->started++) {
+        struct mate *mate = &crew->mates[crew->started];
+        *mate = (struct mate){.crew = crew, .number = crew->started};
+        int error = pthread_create(&mate->thread, NULL, work, mate);
         if (error != 0) {
             crew_stop(crew);
             return fail(ERR_INTERNAL, "starting a thread: %s", strerror(error));
@@ -201,8 +257,56 @@ void crew_read(struct crew *crew, struct crew_page *page) {
         link = &(*link)->next;
     }
     *link = job;
+    crew->pages++;
     pthread_cond_broadcast(&crew->work);
     pthread_mutex_unlock(&crew->lock);
+}
+
+/* A page that nobody has begun is answered here and now. */
+void crew_cancel(struct crew *crew, int64_t id) {
+    pthread_mutex_lock(&crew->lock);
+    struct job *job = crew->first;
+    while (job && job->page->id != id) {
+        job = job->next;
+    }
+    bool waiting = job && job->state == JOB_WAITING;
+    if (job) {
+        atomic_store(&job->page->cancel, true);
+    }
+    if (waiting) {
+        unlink_locked(crew, job);
+        fail_job(job, fail(ERR_INTERRUPTED, "cancelled"));
+    }
+    pthread_mutex_unlock(&crew->lock);
+    ledger_wake(crew->options.ledger);
+    if (waiting) {
+        answer(crew, job);
+    }
+}
+
+void crew_follow(struct crew *crew, const struct page_plan *plan) {
+    pthread_mutex_lock(&crew->lock);
+    crew->options.plan = *plan;
+    pthread_cond_broadcast(&crew->work);
+    pthread_mutex_unlock(&crew->lock);
+}
+
+double crew_busy(struct crew *crew) {
+    int64_t now = clock_now(), longest = 0;
+    pthread_mutex_lock(&crew->lock);
+    for (int i = 0; i < crew->options.threads; i++) {
+        int64_t since = crew->mates[i].since;
+        longest = since > 0 && now - since > longest ? now - since : longest;
+    }
+    pthread_mutex_unlock(&crew->lock);
+    return clock_seconds(longest);
+}
+
+size_t crew_pages(struct crew *crew) {
+    pthread_mutex_lock(&crew->lock);
+    size_t pages = crew->pages;
+    pthread_mutex_unlock(&crew->lock);
+    return pages;
 }
 
 void crew_stop(struct crew *crew) {
@@ -211,7 +315,7 @@ void crew_stop(struct crew *crew) {
     pthread_cond_broadcast(&crew->work);
     pthread_mutex_unlock(&crew->lock);
     for (int i = 0; i < crew->started; i++) {
-        pthread_join(crew->threads[i], NULL);
+        pthread_join(crew->mates[i].thread, NULL);
     }
     while (crew->first) {
         struct job *job = crew->first;
@@ -222,9 +326,8 @@ void crew_stop(struct crew *crew) {
         free(job->detail);
         free(job);
     }
-    hand_done(&crew->beginner);
     pthread_cond_destroy(&crew->work);
     pthread_mutex_destroy(&crew->lock);
-    free(crew->threads);
+    free(crew->mates);
     free(crew);
 }

@@ -6,19 +6,23 @@
 #ifndef OCTAVO_WORKER_CREW_H
 #define OCTAVO_WORKER_CREW_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "document/page.h"
 #include "image/image.h"
-#include "pipeline/hand.h"
+#include "model/manager.h"
 
 struct crew;
 
 /* A page to read. The pixels are borrowed until done() was called. */
 struct crew_page {
+    int64_t id;
     struct image image;
     uint32_t number;
     float dpi;
+    int priority;       /* the higher is begun first */
+    atomic_bool cancel; /* crew_cancel() */
     /*
      * Called once, by any of the crew's threads, outside its lock: result is 0 and page the result (contents owned by
      * the callee), or result is an error whose detail is error_detail() and page is NULL.
@@ -26,11 +30,33 @@ struct crew_page {
     void (*done)(struct crew_page *page, int result, struct page *result_page);
 };
 
-/* Starts threads threads over models, which must outlive the crew. ERR_INTERNAL. */
-int crew_start(const struct models *models, int threads, struct crew **ret);
+struct crew_options {
+    struct manager *manager; /* outlives the crew */
+    struct ledger *ledger;   /* whose waits a cancel ends */
+    int threads;             /* the models' runners for lines */
+    struct page_plan plan;   /* of which threads and tiles are followed */
+    /* Called by a crew thread, outside its lock, when the last page in hand was answered. */
+    void (*quiet)(void *context);
+    void *context;
+};
+
+/* ERR_INTERNAL. */
+int crew_start(const struct crew_options *options, struct crew **ret);
 
 /* Queues a page. Any thread. */
 void crew_read(struct crew *crew, struct crew_page *page);
+
+/* Ends the page of that id early: it is answered ERR_INTERRUPTED after the steps in hand, unless it is done already. */
+void crew_cancel(struct crew *crew, int64_t id);
+
+/* For pages that begin from now on; threads beyond plan.threads take no more steps. */
+void crew_follow(struct crew *crew, const struct page_plan *plan);
+
+/* Seconds that the longest step in hand has taken so far; 0 if there is none. */
+double crew_busy(struct crew *crew);
+
+/* Pages that are not answered yet. */
+size_t crew_pages(struct crew *crew);
 
 /* Ends the threads after the steps in hand; pages that are not done get no answer. */
 void crew_stop(struct crew *crew);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "document/bitmap.h"
+#include "engine/heap.h"
 #include "process/child.h"
 #include "process/message.h"
 #include "worker/crew.h"
@@ -22,20 +23,22 @@
 #include "worker/setup.h"
 
 #define MAX_THREADS 256
+#define UNBOUNDED (UINT64_C(1) << 50)       /* bytes to plan with when nobody says */
+#define BASELINE_PERIOD INT64_C(5000000000) /* nanoseconds */
 
 struct worker {
     int socket;
     int64_t started;
     pthread_mutex_t sending; /* one message at a time on the socket */
     struct setup setup;
-    struct crew *crew; /* NULL until set up */
+    struct crew *crew;     /* NULL until set up */
+    int64_t next_baseline; /* clock from which a quiet moment is used to measure what this process holds */
 };
 
 /* A page in hand: its place in the crew, the mapping behind its pixels and whom to answer. */
 struct errand {
     struct crew_page page; /* first, so that done() finds the rest */
     struct worker *worker;
-    int64_t id;
     const void *bytes;
     size_t length;
 };
@@ -74,10 +77,10 @@ static void errand_done(struct crew_page *crew_page, int result, struct page *pa
     if (result == 0) {
         struct json *json cleanup(json_drop) = page_to_json(page);
         page_done(page);
-        result = send_value(errand->worker, "page", errand->id, json);
+        result = send_value(errand->worker, "page", errand->page.id, json);
     }
     if (result != 0) {
-        send_failure(errand->worker, "page_failed", errand->id, result);
+        send_failure(errand->worker, "page_failed", errand->page.id, result);
     }
     munmap((void *)(uintptr_t)errand->bytes, errand->length);
     free(errand);
@@ -103,8 +106,10 @@ static int start_errand(struct worker *worker, const struct json *body, int fd) 
         return result;
     }
     struct errand *errand = alloc(1, sizeof(*errand));
-    *errand = (struct errand){.worker = worker, .id = json_int(body, "id", 0), .bytes = bytes, .length = length};
-    errand->page = (struct crew_page){.image = {.pixels = bytes,
+    *errand = (struct errand){.worker = worker, .bytes = bytes, .length = length};
+    errand->page = (struct crew_page){.id = json_int(body, "id", 0),
+                                      .priority = (int)json_int(body, "priority", 0),
+                                      .image = {.pixels = bytes,
                                                 .width = bitmap.width,
                                                 .height = bitmap.height,
                                                 .channels = bitmap.channels,
@@ -122,20 +127,78 @@ static int start_errand(struct worker *worker, const struct json *body, int fd) 
     return 0;
 }
 
+/* Setting up */
+
+static void add_plan(const struct worker *worker, struct json *body) {
+    const struct planned *planned = &worker->setup.planned;
+    struct json *plan = json_object_new();
+    json_set_string(plan, "engine", planned->told.engine);
+    json_set_int(plan, "threads", planned->told.threads);
+    json_set_int(plan, "tiles", planned->told.tiles);
+    json_set_bool(plan, "swapping", planned->told.swapping);
+    json_set_bool(plan, "reduced", planned->told.reduced);
+    json_set(body, "plan", plan);
+    json_set_int(body, "floor", (int64_t)planned->floor);
+    json_set_int(body, "comfort", (int64_t)planned->comfort);
+}
+
+/*
+ * Called by a crew thread when nothing is in hand any more: what this process holds now is what it holds at rest. It is
+ * measured now and then, since the heap has to be trimmed for it.
+ */
+static void tell_quiet(void *context) {
+    struct worker *worker = context;
+    struct manager_state state;
+    pthread_mutex_lock(&worker->sending);
+    bool due = clock_now() >= worker->next_baseline;
+    worker->next_baseline = due ? clock_now() + BASELINE_PERIOD : worker->next_baseline;
+    pthread_mutex_unlock(&worker->sending);
+    if (due) {
+        setup_note_baseline(&worker->setup);
+        setup_save(&worker->setup);
+    }
+    manager_read(worker->setup.manager, &state);
+    struct json *body cleanup(json_drop) = json_object_new();
+    json_set_string(body, "op", "quiet");
+    json_set_int(body, "heap", heap_live());
+    json_set_int(body, "handles", state.handles);
+    json_set_int(body, "deficit", (int64_t)state.deficit);
+    send(worker, body, -1);
+}
+
+static int begin_crew(struct worker *worker, const struct wish *wish) {
+    const struct crew_options options = {.manager = worker->setup.manager,
+                                         .ledger = worker->setup.ledger,
+                                         .threads = wish->threads,
+                                         .plan = worker->setup.planned.told,
+                                         .quiet = tell_quiet,
+                                         .context = worker};
+    return crew_start(&options, &worker->crew);
+}
+
 static int set_up(struct worker *worker, const struct json *body) {
     const char *engine = json_string(body, "engine");
-    int64_t threads = json_int(body, "threads", 0);
-    if (worker->crew || threads < 1 || threads > MAX_THREADS) {
-        return fail(ERR_PROTOCOL, "a second setup, or one with %lld threads", (long long)threads);
+    int64_t threads = json_int(body, "threads", 0), tiles = json_int(body, "tiles", 0);
+    if (worker->setup.manager || threads < 1 || threads > MAX_THREADS || tiles < 0 || tiles > PLAN_TILES) {
+        return fail(ERR_PROTOCOL, "a second setup, or one with %lld threads and %lld tiles", (long long)threads,
+                    (long long)tiles);
     }
-    const struct wish wish = {
-        .engine = engine ? engine : "auto", .version = json_string(body, "version"), .threads = (int)threads};
+    int64_t bytes = json_int(body, "bytes", 0);
+    const struct wish wish = {.engine = engine ? engine : "auto",
+                              .version = json_string(body, "version"),
+                              .threads = (int)threads,
+                              .tiles = (int)tiles,
+                              .orient = json_bool(body, "orient", true),
+                              .classify = json_bool(body, "line_orient", true),
+                              .bytes = bytes > 0 ? (uint64_t)bytes : UNBOUNDED,
+                              .model_idle = json_real(body, "model_idle", 60)};
+    worker->setup.account = (int)json_int(body, "account", -1);
     int result = places_find(json_string(body, "models"), &worker->setup.places);
     if (result == 0) {
         result = setup_load(&wish, &worker->setup);
     }
     if (result == 0) {
-        result = crew_start(&worker->setup.models, (int)threads, &worker->crew);
+        result = begin_crew(worker, &wish);
     }
     if (result != 0) {
         return result;
@@ -145,8 +208,64 @@ static int set_up(struct worker *worker, const struct json *body) {
     json_set_string(ready, "engine", worker->setup.kind->name);
     json_set_string(ready, "engine_version", worker->setup.kind->version(worker->setup.engine));
     json_set_real(ready, "started", clock_seconds(clock_now() - worker->started), 4);
+    add_plan(worker, ready);
     send(worker, ready, -1);
     return 0;
+}
+
+/* The books that the front process keeps with us. */
+static int take_share(struct worker *worker, const struct json *body, int *fd) {
+    const char *what = json_string(body, "what");
+    int result = ERR_PROTOCOL;
+    if (what && strcmp(what, "ledger") == 0 && !worker->setup.ledger) {
+        result = ledger_map(*fd, &worker->setup.ledger);
+    } else if (what && strcmp(what, "recorder") == 0 && !worker->setup.recorder) {
+        result = recorder_map(*fd, &worker->setup.recorder);
+    } else {
+        fail(ERR_PROTOCOL, "%s is shared, for the second time or before its time", what ? what : "nothing");
+    }
+    if (result == 0) {
+        take_fd(fd);
+    }
+    return result;
+}
+
+/* Later wishes */
+
+static void answer_plan(struct worker *worker, const struct json *body) {
+    int64_t bytes = json_int(body, "bytes", 0);
+    int result = worker->crew && bytes > 0 ? setup_plan(&worker->setup, (uint64_t)bytes)
+                                           : fail(ERR_PROTOCOL, "a plan before setup, or for no memory");
+    if (result != 0) {
+        send_failure(worker, "plan_failed", -1, result);
+        return;
+    }
+    crew_follow(worker->crew, &worker->setup.planned.told);
+    struct json *answer cleanup(json_drop) = json_object_new();
+    json_set_string(answer, "op", "plan");
+    add_plan(worker, answer);
+    send(worker, answer, -1);
+}
+
+static void answer_relieve(struct worker *worker, const struct json *body) {
+    const char *step = json_string(body, "step");
+    uint64_t bytes = 0;
+    if (worker->crew && step) {
+        bytes = strcmp(step, "trim") == 0 ? manager_trim(worker->setup.manager)
+                                          : manager_unload_idle(worker->setup.manager);
+    }
+    struct json *answer cleanup(json_drop) = json_object_new();
+    json_set_string(answer, "op", "relieved");
+    json_set_string(answer, "step", step);
+    json_set_int(answer, "bytes", (int64_t)bytes);
+    send(worker, answer, -1);
+}
+
+static void answer_ping(struct worker *worker) {
+    struct json *answer cleanup(json_drop) = json_object_new();
+    json_set_string(answer, "op", "pong");
+    json_set_real(answer, "busy", worker->crew ? crew_busy(worker->crew) : 0, 3);
+    send(worker, answer, -1);
 }
 
 static int answer_describe(struct worker *worker, const struct json *body) {
@@ -159,17 +278,36 @@ static int answer_describe(struct worker *worker, const struct json *body) {
     return result != 0 ? result : send_value(worker, "description", 0, description);
 }
 
-static void handle(struct worker *worker, const struct json *body, int fd) {
-    const char *op = json_string(body, "op");
-    int result;
+/* What answers for itself; false if op is none of these. */
+static bool handle_wish(struct worker *worker, const char *op, const struct json *body, int fd) {
     if (strcmp(op, "read") == 0) {
-        result = start_errand(worker, body, fd);
+        int result = start_errand(worker, body, fd);
         if (result != 0) {
             send_failure(worker, "page_failed", json_int(body, "id", 0), result);
         }
+    } else if (strcmp(op, "cancel") == 0 && worker->crew) {
+        crew_cancel(worker->crew, json_int(body, "id", 0));
+    } else if (strcmp(op, "plan") == 0) {
+        answer_plan(worker, body);
+    } else if (strcmp(op, "relieve") == 0) {
+        answer_relieve(worker, body);
+    } else if (strcmp(op, "ping") == 0) {
+        answer_ping(worker);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void handle(struct worker *worker, const struct json *body, int *fd) {
+    const char *op = json_string(body, "op");
+    int result;
+    if (handle_wish(worker, op, body, *fd)) {
         return;
     }
-    if (strcmp(op, "setup") == 0) {
+    if (strcmp(op, "share") == 0) {
+        result = take_share(worker, body, fd);
+    } else if (strcmp(op, "setup") == 0) {
         result = set_up(worker, body);
     } else if (strcmp(op, "describe") == 0) {
         result = answer_describe(worker, body);
@@ -179,6 +317,14 @@ static void handle(struct worker *worker, const struct json *body, int fd) {
     if (result != 0) {
         send_failure(worker, "failed", -1, result);
     }
+}
+
+static void leave(struct worker *worker) {
+    if (worker->crew) {
+        crew_stop(worker->crew);
+        setup_save(&worker->setup);
+    }
+    setup_done(&worker->setup);
 }
 
 int main(void) {
@@ -197,11 +343,8 @@ int main(void) {
             send_failure(&worker, "failed", -1, result);
             continue;
         }
-        handle(&worker, body, fd);
+        handle(&worker, body, &fd);
     }
-    if (worker.crew) {
-        crew_stop(worker.crew);
-    }
-    setup_done(&worker.setup);
+    leave(&worker);
     return 0;
 }

@@ -3,28 +3,33 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "engine/heap.h"
+#include "memory/tree.h"
 #include "pipeline/reading.h"
 #include "worker/calibrate.h"
 
+#define PREDICTIONS "predictions.json"
+#define RESIDENCY INT64_C(2000000000)      /* nanoseconds */
+#define LOAD_PATIENCE INT64_C(60000000000) /* nanoseconds to wait for memory at the start */
+
 /* Loading one model in a thread of its own; the detail of a failure is that thread's, so it is carried over. */
 struct load {
-    const struct model_spec *spec; /* NULL: nothing to load */
-    struct setup *setup;
-    int runners;
+    struct manager *manager;
+    enum role role;
     pthread_t thread;
     bool started;
     int result;
     char *detail;
 };
 
-static void *load_model(void *context) {
+static void *load_one(void *context) {
     struct load *load = context;
-    struct setup *setup = load->setup;
-    load->result = model_load(load->spec, setup->places.models, setup->kind, setup->engine, load->runners,
-                              setup->places.cache, &setup->models.role[load->spec->role]);
+    load->result = model_load(load->manager, load->role, clock_now() + LOAD_PATIENCE);
     if (load->result != 0) {
         load->detail = copy_string(error_detail());
     }
@@ -47,33 +52,35 @@ static int join_loads(struct load *loads, size_t count) {
 }
 
 /* Side by side: compiling takes most of the start-up time and one core each. */
-static int load_models(struct setup *setup, const struct model_spec *const specs[ROLE_COUNT], int threads) {
+static int load_models(struct setup *setup) {
     struct load loads[ROLE_COUNT] = {0};
     for (int role = 0; role < ROLE_COUNT; role++) {
         struct load *load = &loads[role];
-        int runners = role_reads_lines((enum role)role) ? threads : 1;
-        *load = (struct load){.spec = specs[role], .setup = setup, .runners = runners};
-        if (load->spec) {
-            load->started = pthread_create(&load->thread, NULL, load_model, load) == 0;
+        *load = (struct load){.manager = setup->manager, .role = (enum role)role};
+        if (setup->planner.specs[role]) {
+            load->started = pthread_create(&load->thread, NULL, load_one, load) == 0;
             if (!load->started) {
-                load_model(load);
+                load_one(load);
             }
         }
     }
     return join_loads(loads, ROLE_COUNT);
 }
 
-/* Detection and recognition of one version; the orientation models only where they are installed. */
-static int choose_models(const struct setup *setup, const char *version, const struct model_spec *ret[ROLE_COUNT]) {
+/* Detection and recognition of one version; the orientation models only where they are wished for and installed. */
+static int choose_models(struct setup *setup, const struct wish *wish) {
     const struct catalog *catalog = &setup->catalog;
     const char *folder = setup->places.models;
-    int result = catalog_choose(catalog, ROLE_RECOGNISE, version, folder, &ret[ROLE_RECOGNISE]);
+    const struct model_spec **specs = setup->planner.specs;
+    int result = catalog_choose(catalog, ROLE_RECOGNISE, wish->version, folder, &specs[ROLE_RECOGNISE]);
     if (result == 0) {
-        result = catalog_choose(catalog, ROLE_DETECT, ret[ROLE_RECOGNISE]->version, folder, &ret[ROLE_DETECT]);
+        result = catalog_choose(catalog, ROLE_DETECT, specs[ROLE_RECOGNISE]->version, folder, &specs[ROLE_DETECT]);
     }
-    if (result == 0) {
-        (void)catalog_choose(catalog, ROLE_ORIENT, NULL, folder, &ret[ROLE_ORIENT]);
-        (void)catalog_choose(catalog, ROLE_CLASSIFY, NULL, folder, &ret[ROLE_CLASSIFY]);
+    if (result == 0 && wish->orient) {
+        (void)catalog_choose(catalog, ROLE_ORIENT, NULL, folder, &specs[ROLE_ORIENT]);
+    }
+    if (result == 0 && wish->classify) {
+        (void)catalog_choose(catalog, ROLE_CLASSIFY, NULL, folder, &specs[ROLE_CLASSIFY]);
     }
     return result;
 }
@@ -88,36 +95,146 @@ static void pin_malloc(const struct engine_kind *kind) {
     mallopt(M_ARENA_MAX, 1);
 }
 
-static int choose_engine(const struct wish *wish, const struct model_spec *spec, struct setup *setup) {
-    if (strcmp(wish->engine, "auto") == 0) {
-        return calibrate_choose(&setup->places, spec, &setup->kind);
+/* The engines that may be taken: the one that is named; or the fastest one, then the leaner one. */
+static int choose_engines(const struct wish *wish, struct setup *setup) {
+    struct planner *planner = &setup->planner;
+    if (strcmp(wish->engine, "auto") != 0) {
+        planner->kinds[0] = engine_kind_find(wish->engine);
+        planner->kind_count = 1;
+        return planner->kinds[0] ? 0 : fail(ERR_USAGE, "no engine is called %s", wish->engine);
     }
-    setup->kind = engine_kind_find(wish->engine);
-    return setup->kind ? 0 : fail(ERR_USAGE, "no engine is called %s", wish->engine);
+    int result = calibrate_choose(&setup->places, planner->specs[ROLE_RECOGNISE], wish->bytes, &planner->kinds[0]);
+    planner->kind_count = 1;
+    if (result == 0 && planner->kinds[0] != &engine_onnxruntime) {
+        planner->kinds[planner->kind_count++] = &engine_onnxruntime;
+    }
+    return result;
+}
+
+/* A worker that was started without a front process keeps books of its own. */
+static int open_books(struct setup *setup, const struct wish *wish) {
+    int result = 0;
+    if (!setup->ledger) {
+        result = ledger_create("cpu", wish->bytes, (uint32_t)wish->threads, &setup->ledger);
+        result = result ? result : ledger_open_account(setup->ledger, "worker", getpid(), &setup->account);
+    }
+    if (result == 0 && !setup->recorder) {
+        result = recorder_create(&setup->recorder);
+    }
+    setup->predictor = predictor_new();
+    return result;
+}
+
+static char *predictions_path(const struct setup *setup) {
+    return setup->places.state ? format("%s/%s", setup->places.state, PREDICTIONS) : NULL;
+}
+
+static void load_predictions(struct setup *setup) {
+    char *path cleanup(drop_memory) = predictions_path(setup);
+    setup->stamp = calibrate_stamp(&setup->places, setup->planner.specs[ROLE_RECOGNISE]);
+    if (path) {
+        (void)predict_load(setup->predictor, path, setup->stamp); /* without them the priors count */
+    }
+}
+
+void setup_save(const struct setup *setup) {
+    char *path cleanup(drop_memory) = predictions_path(setup);
+    if (path && setup->stamp) {
+        (void)predict_save(setup->predictor, path, setup->stamp); /* a later start learns again */
+    }
+}
+
+void setup_note_baseline(struct setup *setup) {
+    struct tree_memory memory;
+    struct manager_state state;
+    manager_trim(setup->manager);
+    manager_read(setup->manager, &state);
+    if (tree_read(getpid(), &memory) != 0) {
+        return;
+    }
+    uint64_t baseline = memory.pss > state.held ? memory.pss - state.held : 0;
+    char *key cleanup(drop_memory) = planner_baseline_key(setup->kind);
+    ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, baseline);
+    predict_learn(setup->predictor, key, 0, baseline, 0);
+}
+
+static int open_engine(struct setup *setup) {
+    setup->kind = setup->planned.kind;
+    pin_malloc(setup->kind);
+    char *folder cleanup(drop_memory) = format("%s/%s", setup->places.engines, setup->kind->name);
+    return setup->kind->open(folder, &setup->engine);
+}
+
+static int open_manager(struct setup *setup, const struct wish *wish) {
+    const struct manager_options options = {.models = setup->places.models,
+                                            .cache = setup->places.cache,
+                                            .kind = setup->kind,
+                                            .engine = setup->engine,
+                                            .ledger = setup->ledger,
+                                            .account = setup->account,
+                                            .recorder = setup->recorder,
+                                            .predictor = setup->predictor,
+                                            .idle = (int64_t)(wish->model_idle * 1e9),
+                                            .residency = setup->planned.plan.swapping ? 0 : RESIDENCY};
+    int result = manager_new(&options, &setup->manager);
+    for (int role = 0; result == 0 && role < ROLE_COUNT; role++) {
+        if (setup->planner.specs[role]) {
+            manager_add(setup->manager, setup->planner.specs[role],
+                        role_reads_lines((enum role)role) ? wish->threads : 1);
+        }
+    }
+    return result;
 }
 
 int setup_load(const struct wish *wish, struct setup *setup) {
-    const struct model_spec *specs[ROLE_COUNT] = {0};
+    setup->planner.threads = wish->threads;
+    setup->planner.tiles = wish->tiles;
     int result = catalog_load(setup->places.catalog, &setup->catalog);
-    if (result == 0) {
-        result = choose_models(setup, wish->version, specs);
+    result = result ? result : choose_models(setup, wish);
+    result = result ? result : choose_engines(wish, setup);
+    result = result ? result : open_books(setup, wish);
+    if (result != 0) {
+        return result;
     }
-    if (result == 0) {
-        result = choose_engine(wish, specs[ROLE_RECOGNISE], setup);
+    load_predictions(setup);
+    setup->planner.predictor = setup->predictor;
+    result = planner_choose(&setup->planner, wish->bytes, &setup->planned);
+    result = result ? result : open_engine(setup);
+    result = result ? result : open_manager(setup, wish);
+    if (result != 0) {
+        return result;
     }
+    setup_note_baseline(setup);
+    recorder_note(setup->recorder, EVENT_PLAN, setup->planned.told.engine, (int64_t)setup->planned.floor,
+                  (int64_t)wish->bytes);
+    return setup->planned.plan.swapping ? 0 : load_models(setup);
+}
+
+int setup_plan(struct setup *setup, uint64_t bytes) {
+    struct planner planner = setup->planner;
+    planner.kinds[0] = setup->kind;
+    planner.kind_count = 1;
+    struct planned planned;
+    int result = planner_choose(&planner, bytes, &planned);
     if (result == 0) {
-        pin_malloc(setup->kind);
-        char *folder cleanup(drop_memory) = format("%s/%s", setup->places.engines, setup->kind->name);
-        result = setup->kind->open(folder, &setup->engine);
+        planned.told.reduced = planned.told.reduced || setup->kind != setup->planner.kinds[0];
+        setup->planned = planned;
+        recorder_note(setup->recorder, EVENT_PLAN, planned.told.engine, (int64_t)planned.floor, (int64_t)bytes);
     }
-    return result != 0 ? result : load_models(setup, specs, wish->threads);
+    return result;
 }
 
 void setup_done(struct setup *setup) {
-    models_unload(&setup->models);
+    models_teardown(&setup->manager);
     if (setup->engine) {
         setup->kind->close(setup->engine);
     }
+    if (setup->predictor) {
+        predictor_drop(&setup->predictor);
+    }
+    free(setup->stamp);
+    ledger_drop(&setup->ledger);
+    recorder_drop(&setup->recorder);
     catalog_done(&setup->catalog);
     places_done(&setup->places);
     *setup = (struct setup){0};

@@ -1,32 +1,53 @@
-/* From a `setup` message to models that can run. One thread. */
+/* From a `setup` message to a manager with models. One thread. */
 #ifndef OCTAVO_WORKER_SETUP_H
 #define OCTAVO_WORKER_SETUP_H
 
-#include "model/catalog.h"
-#include "pipeline/hand.h"
+#include "model/manager.h"
 #include "worker/places.h"
+#include "worker/planner.h"
 
 struct wish {
-    const char *engine;  /* name, or "auto" */
-    const char *version; /* of the text models, or NULL for the first installed */
-    int threads;         /* runs side by side */
+    const char *engine;    /* name, or "auto" */
+    const char *version;   /* of the text models, or NULL for the first installed */
+    int threads;           /* runs side by side */
+    int tiles;             /* of detection at the least; 0: as memory allows */
+    bool orient, classify; /* use the models of page and line orientation, where they are installed */
+    uint64_t bytes;        /* to plan with */
+    double model_idle;     /* seconds */
 };
 
 struct setup {
     struct places places;
     struct catalog catalog;
+    struct ledger *ledger;     /* shared by the front process, or our own */
+    struct recorder *recorder; /* likewise */
+    int account;
+    struct predictor *predictor;
+    char *stamp; /* what the predictions belong to */
+    struct planner planner;
+    struct planned planned;
     const struct engine_kind *kind;
     struct engine *engine;
-    struct models models;
+    struct manager *manager;
 };
 
 /*
- * Chooses and opens the engine and loads the models, several at a time. *ret must have its places; the caller calls
- * setup_done(), also after a failure. ERR_NO_ENGINE, ERR_NO_MODEL, ERR_BAD_MODEL, ERR_USAGE (no such engine).
+ * Chooses engine and plan, opens the engine and loads the models, several at a time. setup must have its places, and
+ * ledger, recorder and account where the front process shared them; the caller calls setup_done(), also after a
+ * failure. ERR_NO_ENGINE, ERR_NO_MODEL, ERR_BAD_MODEL, ERR_USAGE (no such engine), ERR_NO_MEMORY (no plan is small
+ * enough).
  */
 int setup_load(const struct wish *wish, struct setup *setup);
 
-/* All runners must be gone. */
+/* Plans anew, with the engine that is open. ERR_NO_MEMORY. */
+int setup_plan(struct setup *setup, uint64_t bytes);
+
+/* Notes in the ledger, and for later starts, what this process holds besides models. To be called when it rests. */
+void setup_note_baseline(struct setup *setup);
+
+/* Keeps what was learned of memory for later starts. */
+void setup_save(const struct setup *setup);
+
 void setup_done(struct setup *setup);
 
 #endif

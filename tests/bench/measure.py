@@ -42,6 +42,12 @@ def sample(argv, streams):
     return {key: figures[key] for key in ("peak_pss_mb", "status")}
 
 
+def part(items, share):
+    """A share of a list, evenly spread over it; never nothing."""
+    count = max(1, round(len(items) * share))
+    return [items[i * len(items) // count] for i in range(min(count, len(items)))]
+
+
 def fresh_folder(path):
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)

@@ -63,13 +63,16 @@ def first_line(*argv):
 
 
 def versions():
-    """Name -> version of what install() brought."""
-    found = {"Tesseract": first_line("tesseract", "--version").removeprefix("tesseract "),
-             "OCRmyPDF": first_line("ocrmypdf", "--version")}
+    """Name -> version of what is there of what install() brings."""
+    found = {}
+    if shutil.which("tesseract"):
+        found["Tesseract"] = first_line("tesseract", "--version").removeprefix("tesseract ")
+    if shutil.which("ocrmypdf"):
+        found["OCRmyPDF"] = first_line("ocrmypdf", "--version")
     if PYTHON.exists():
         code = ("from importlib.metadata import version\n"
-                "for name in ('rapidocr', 'onnxruntime', 'openvino'): print(name, version(name))")
+                "for name in ('rapidocr', 'onnxruntime', 'openvino', 'fastapi'): print(name, version(name))")
         listed = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout
-        names = {"rapidocr": "RapidOCR", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+        names = {"rapidocr": "RapidOCR", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "fastapi": "FastAPI"}
         found |= {names[name]: version for name, version in (line.split() for line in listed.splitlines())}
     return found

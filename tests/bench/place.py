@@ -11,9 +11,12 @@ SAMPLES = ROOT / "tests/samples"
 
 SHARED = ROOT.parent / "shared"
 DEV = SHARED / "corpus/dev"
+HOSTILE = SHARED / "corpus/hostile"
 TEXTSCORE = SHARED / "tools/textscore.py"
 TREEMEM = SHARED / "tools/treemem.py"
 RAPID_TEXT = SHARED / "tools/peers/rapid_text.py"
+OLD_WAY = SHARED / "tools/peers/oldway.py"
+LOAD = SHARED / "tools/peers/load.py"
 
 
 def have_shared():
@@ -29,3 +32,8 @@ def pictures():
 
 def truth_of(document):
     return document.with_suffix(".gt.txt")
+
+
+def documents(folder):
+    """All documents of a folder of the corpus, sorted: what is neither its list nor a truth."""
+    return sorted(p for p in folder.iterdir() if p.is_file() and p.name != "MANIFEST.tsv" and ".gt." not in p.name)

@@ -96,6 +96,7 @@ def document(result, with_heading=True, with_documents=False):
         parts += [systems_table(rows, result.get("pages")), stages_table(rows)]
     if result.get("table"):
         parts.append(table(result["table"][0], result["table"][1:]))
+    parts += [table(lines[0], lines[1:]) for lines in result.get("tables", []) if len(lines) > 1]
     parts += ["\n".join(result.get("notes", [])), goals_table(result["goals"]) if result["goals"] else ""]
     if with_documents:
         parts.append(documents_table(rows))

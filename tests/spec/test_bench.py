@@ -1,12 +1,22 @@
 """The benchmark is run by hand; here only that its scripts are sound and that its verdicts say what was measured."""
+import itertools
 import pathlib
 import subprocess
 import sys
 
+import pytest
+
 BENCH = pathlib.Path(__file__).resolve().parents[1] / "bench"
 sys.path.insert(0, str(BENCH))
 
+import cgroup
+import inject
+import limited
+import measure
+import oldway
 import report
+import soak
+import told
 
 
 def test_every_script_compiles():
@@ -39,3 +49,90 @@ def test_verdict_follows_from_the_figure():
     assert report.goal("F1", 0.9, 0.9, at_most=False)["reached"] is True
     assert report.goal("F1", 0.89, 0.9, at_most=False)["reached"] is False
     assert "not measured" in report.goals_table([report.goal("peak", None, 1)])
+
+
+def test_a_part_of_the_work_is_spread_over_it():
+    assert measure.part(list(range(10)), 1) == list(range(10))
+    assert measure.part(list(range(10)), 0.2) == [0, 5]
+    assert measure.part(list(range(10)), 0.001) == [0]
+
+
+def test_failures_are_told_from_notes():
+    lines = ["octavo: a/b.pdf: page 3: there is not enough memory: 5 MB are needed; free memory, lower --dpi",
+             "octavo: c: d.png: the file is empty; send it again",
+             "octavo: e.pdf: page 1: the decoder says: there is not enough memory",
+             "octavo: no inference engine can be used: none; run tools/setup",
+             "octavo: octavo-worker was killed by signal 9 (Killed); it is started again"]
+    found = told.failures(lines)
+    assert {file: word for file, (word, _) in found.items()} == {
+        "a/b.pdf": "no_memory", "c: d.png": "empty", None: "no_engine"}
+    assert found["a/b.pdf"][1] == lines[0]
+    assert told.ends(lines) == {"octavo-worker": 1}
+
+
+def test_figures_are_found_in_what_timing_tells():
+    lines = ["  wall time          2.963 s", "  ledger at the end  0 bytes", "  reconciliation     +7.5 %, -30 MB"]
+    assert told.ledger_at_end(lines) == 0
+    assert told.ledger_at_end(["  ledger at the end  1.5 MB"]) == 1.5e6
+    assert told.ledger_at_end(lines[:1]) is None
+    assert told.reconciliation(lines) == (7.5, 30)
+    assert soak.reconciled(["  reconciliation     20 %, 65 MB"]) == 0
+    assert soak.reconciled(["  reconciliation     20 %, 64 MB"]) == 1
+    assert soak.reconciled([]) is None
+
+
+def test_every_document_has_an_outcome():
+    found = {"a": {"pages": [{}]}, "b": {"pages": [{}]}}
+    lines = ["octavo: b: page 2: the page took longer than the limit: 60 seconds; simplify it",
+             "octavo: c: the file is empty; send it again"]
+    assert limited.outcomes(["a", "b", "c", "d"], found, lines) == {
+        "a": "read", "b": "partly", "c": "empty", "d": "unanswered"}
+
+
+def test_pages_are_counted_by_plan():
+    plan = {"engine": "onnxruntime", "threads": 2, "tiles": 1, "swapping": False, "reduced": True}
+    assert limited.plans({"a": {"pages": [{"plan": plan}, {"plan": plan}, {}]}}) == {
+        "engine onnxruntime, threads 2, tiles 1, reduced": 2, "not told": 1}
+
+
+def test_slope_is_not_moved_by_single_readings():
+    points = [(pages, 100 + pages / 1024) for pages in range(0, 500, 50)]
+    assert abs(soak.slope_kb(points) - 1) < 1e-6
+    points[4] = (200, 400)
+    assert abs(soak.slope_kb(points) - 1) < 1e-6
+    assert soak.slope_kb(points[:1]) is None
+
+
+def test_steps_grow_after_the_dense_ones():
+    assert list(itertools.islice(inject.numbers(3, 1.5), 7)) == [1, 2, 3, 4, 6, 9, 13]
+
+
+def test_load_is_read_from_its_line():
+    line = "requests 16 failed 1 s/request 0.51 p50 3.80 p95 5.01 peak MB 2543 after MB 900\n"
+    assert oldway.load_figures(line) == {"requests": 16, "failed": 1, "seconds": 0.51, "peak_mb": 2543}
+
+
+def test_own_cgroup_is_found():
+    v1 = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory"
+    v2 = "41 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
+    own = "4:memory:/user/one\n1:cpu:/\n0::/two\n"
+    assert str(cgroup.own_folder(own, v1, unified=False)) == "/sys/fs/cgroup/memory/user/one"
+    assert str(cgroup.own_folder(own, v2, unified=True)) == "/sys/fs/cgroup/two"
+    assert cgroup.own_folder(own, v2, unified=False) is None
+    inner = "35 31 0:32 /user/one /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory"
+    assert str(cgroup.own_folder(own, inner, unified=False)) == "/sys/fs/cgroup/memory"
+
+
+def test_a_cgroup_limits_a_whole_tree():
+    try:
+        with cgroup.Group(64, "octavo-test") as group:
+            hungry = [sys.executable, "-c", "bytearray(200 << 20)"]
+            done = subprocess.run([str(word) for word in group.inside(["sh", "-c", '"$@"; exit 3', "sh", *hungry])],
+                                  capture_output=True, check=False)
+            figures = group.figures()
+            assert group.try_limit(96) == 96
+    except cgroup.Unavailable as reason:
+        pytest.skip(str(reason))
+    assert done.returncode == 3 and figures["limit_mb"] == 64
+    assert figures["oom_kills"] == 1 and 32 < figures["group_peak_mb"] <= 64
+    assert not group.folder.exists()

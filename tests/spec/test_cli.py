@@ -12,7 +12,7 @@ import pytest
 
 from octavo import BIN, LETTER, ROOT, octavo, pdf, png, require_models, schema, tiff
 
-OPTIONS_OF = {"ocr": "## octavo ocr", "doctor": "## octavo doctor", "models": "## octavo doctor"}
+OPTIONS_OF = {"ocr": "## octavo ocr", "doctor": "## octavo doctor", "models": "## octavo models"}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,8 @@ def test_help_of_a_command_fits_80_columns_and_agrees_with_the_documentation(com
     (["ocr", "-f", "text,json", "a"], "several formats need -o DIR"),
     (["ocr", "-o", "x", "-", "-"], "can be read once"),
     (["ocr", "-q", "-v", "a"], "contradict"),
+    (["ocr", "--files-from", "list"], "--files-from needs -o DIR"),
+    (["ocr", "-o", "x", "--files-from", "-", "-"], "can be read once"),
     (["ocr", "-f", "html", "a"], "--format html: text|json is expected"),
     (["ocr", "--dpi", "20", "a"], "--dpi 20: a whole number from 36 to 1200 is expected"),
     (["ocr", "--pages", "0", "a"], "--pages 0: page numbers from 1 are expected"),
@@ -385,7 +387,7 @@ def test_models(models):
 def test_timing_goes_to_standard_error(models):
     run = octavo("ocr", "--timing", "--memory", "4G", LETTER)
     assert run.returncode == 0
-    for told in ("engine busy", "recognise", "peak memory (PSS)", "4G, not enforced by this version",
+    for told in ("engine busy", "recognise", "peak memory (PSS)", "(--memory 4G)", "0 bytes at the end",
                  "first page after"):
         assert told in run.stderr
     assert "engine busy" not in run.stdout
@@ -395,7 +397,8 @@ def test_timing_goes_to_standard_error(models):
 
 def test_quiet_and_verbose(models, word):
     assert octavo("ocr", "-q", word).stderr == ""
-    assert re.fullmatch(rf"octavo: {word}: 1 of 1 pages in \d+\.\d+ s\n", octavo("ocr", "-v", word).stderr)
+    assert re.fullmatch(rf"octavo: {word}: 1 of 1 pages in \d+\.\d+ s\noctavo: the ledger is balanced: [^\n]*\n",
+                        octavo("ocr", "-v", word).stderr)
 
 
 def run_on_terminal(*arguments):

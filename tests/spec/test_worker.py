@@ -37,9 +37,11 @@ class Worker:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))] if fd is not None else []
         self.socket.sendmsg([data], rights)
 
-    def receive(self):
-        """The next message, and the JSON in its descriptor."""
+    def receive(self, quiet=False):
+        """The next message, and the JSON in its descriptor; "quiet" comes between and counts only where asked for."""
         data, rights, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(4))
+        while not quiet and json.loads(data)["op"] == "quiet":
+            data, rights, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(4))
         value = None
         for _, _, packed in rights:
             with os.fdopen(struct.unpack("i", packed[:4])[0], "rb") as file:
@@ -111,7 +113,65 @@ def test_what_is_wrong_with_a_page_is_told_and_the_next_one_is_read(worker):
     assert worker.ask(read(10, 10), memory(b"\xff" * 100))[0]["op"] == "page"
 
 
+def test_a_worker_at_rest_says_so(worker):
+    assert worker.ask({"op": "setup", "engine": ENGINES[0], "threads": 2})[0]["op"] == "ready"
+    heaps = []
+    for _ in range(3):
+        assert worker.ask(read(300, 200), memory(b"\xff" * 60000))[0]["op"] == "page"
+        quiet, _ = worker.receive(quiet=True)
+        assert quiet["op"] == "quiet" and quiet["handles"] == 0 and quiet["deficit"] == 0
+        heaps.append(quiet["heap"])
+    assert heaps[2] - heaps[1] < 100000
+    assert worker.ask({"op": "ping"})[0] == {"op": "pong", "busy": 0}
+
+
+def test_the_plan_follows_the_memory(worker):
+    ready, _ = worker.ask({"op": "setup", "engine": "onnxruntime", "threads": 2})
+    assert ready["plan"] == {"engine": "onnxruntime", "threads": 2, "tiles": 1, "swapping": False, "reduced": False}
+    assert 0 < ready["floor"] <= ready["comfort"]
+    less, _ = worker.ask({"op": "plan", "bytes": ready["floor"] - 20_000_000})
+    assert less["op"] == "plan" and less["plan"]["reduced"] and less["floor"] <= ready["floor"] - 20_000_000
+    _, page = worker.ask(read(300, 200), memory(b"\xff" * 60000))
+    assert page["plan"] == less["plan"]
+    none, _ = worker.ask({"op": "plan", "bytes": 1_000_000})
+    assert none["op"] == "plan_failed" and none["error"] == "no_memory" and re.search(r"\d", none["detail"])
+    again, _ = worker.ask({"op": "plan", "bytes": ready["comfort"]})
+    assert again["plan"] == ready["plan"]
+    assert worker.ask({"op": "plan", "bytes": 0})[0]["error"] == "protocol"
+
+
+def test_too_little_memory_is_refused_at_setup(worker):
+    answer, _ = worker.ask({"op": "setup", "engine": ENGINES[0], "threads": 1, "bytes": 20_000_000})
+    assert answer["op"] == "failed" and answer["error"] == "no_memory" and "20" in answer["detail"], answer
+
+
+def test_models_are_unloaded_on_request_and_loaded_again(worker):
+    assert worker.ask({"op": "setup", "engine": ENGINES[0], "threads": 1})[0]["op"] == "ready"
+    pixels = b"\xff" * 60000
+    assert worker.ask(read(300, 200), memory(pixels))[0]["op"] == "page"
+    relieved, _ = worker.ask({"op": "relieve", "step": "unload"})
+    assert relieved["op"] == "relieved" and relieved["bytes"] > 20_000_000
+    assert worker.ask({"op": "relieve", "step": "trim"})[0] == {"op": "relieved", "step": "trim", "bytes": 0}
+    assert worker.ask(read(300, 200), memory(pixels))[0]["op"] == "page"
+
+
+def test_pages_are_cancelled(worker):
+    assert worker.ask({"op": "setup", "engine": ENGINES[0], "threads": 1})[0]["op"] == "ready"
+    for number in range(8):
+        worker.send({**read(1000, 1000), "id": number}, memory(b"\xff" * 1000000))
+    for number in range(7, 0, -1):
+        worker.send({"op": "cancel", "id": number})
+    worker.send({"op": "cancel", "id": 99})
+    answers = {answer["id"]: answer for answer in (worker.receive()[0] for _ in range(8))}
+    assert answers[0]["op"] == "page" and answers[7] == {"op": "page_failed", "id": 7, "error": "interrupted",
+                                                         "detail": "cancelled"}
+    assert sum(answer["op"] == "page_failed" for answer in answers.values()) >= 5
+    assert worker.ask(read(10, 10), memory(b"\xff" * 100))[0]["op"] == "page"
+
+
 @pytest.mark.parametrize("garbage", [b"nope", b"{}", b"[]", b'{"op":5}', b'{"op":"dance"}', b"\x00" * 1000, b'{"op":"setup","threads":0}',
+                                     b'{"op":"setup","threads":1,"tiles":9}', b'{"op":"share"}',
+                                     b'{"op":"share","what":"ledger"}', b'{"op":"share","what":"gold"}',
                                      b'{"op":"setup","engine":"none","threads":1}'])
 def test_garbage_is_answered(worker, garbage):
     answer, _ = worker.ask(garbage)

@@ -38,7 +38,10 @@ static const char classify[] = "models:\n"
                                "    mean: [0.5, 0.5, 0.5]\n"
                                "    deviation: [0.5, 0.25, 0.5]\n"
                                "    width: 192\n"
-                               "    height: 48\n";
+                               "    height: 48\n"
+                               "    memory:\n"
+                               "      onnxruntime: {weights: 2, loading: 3, run: [1.5, 25]}\n"
+                               "      openvino: {weights: 4, loading: 5, run: [6, 7]}\n";
 
 static void the_shipped_catalog_is_sound(void **state) {
     (void)state;
@@ -68,6 +71,9 @@ static void values_are_scaled_to_pixels(void **state) {
     assert_true(spec->blue_first);
     assert_float_equal(spec->mean[0], 127.5, 1e-3);
     assert_float_equal((255 - spec->mean[1]) * spec->scale[1], 2, 1e-4);
+    assert_float_equal(spec->onnxruntime.weights, 2e6, 1);
+    assert_float_equal(spec->onnxruntime.run.a, 1.5e6, 1);
+    assert_float_equal(spec->openvino.run.b, 7, 1e-6);
     catalog_done(&catalog);
 }
 

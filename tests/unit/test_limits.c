@@ -1,43 +1,26 @@
 /* Limits of memory: cgroups as machines and containers show them, laid out in a folder of the test's own. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/memory.h"
 #include "memory/limits.h"
 #include "memory/tree.h"
+#include "scratch.h"
 
 #include <cmocka.h> /* last: it has a macro fail() */
 
-#define UNIFIED "30 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
-#define LEGACY "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
 #define CONTAINER "35 31 0:32 /docker/77 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n"
 #define OTHERS "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n36 31 0:33 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
 
 static char root[] = "/tmp/octavo-test-limits-XXXXXX";
 
-/* Writes a limit file below root, with its folders. */
 static void put(const char *folder, const char *name, const char *text) {
-    char *path = format("%s%s", root, folder);
-    for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = '\0';
-        mkdir(path, 0700);
-        *slash = '/';
-    }
-    mkdir(path, 0700);
-    char *file = format("%s/%s", path, name);
-    assert_int_equal(file_replace(file, text, strlen(text)), 0);
-    free(file);
-    free(path);
+    assert_int_equal(scratch_put(root, folder, name, text), 0);
 }
 
 static int make_root(void **state) {
@@ -52,33 +35,26 @@ static int make_root(void **state) {
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place) {
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static int remove_root(void **state) {
     (void)state;
-    return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return scratch_remove(root);
 }
 
 static void unified_path_is_walked(void **state) {
     (void)state;
-    assert_int_equal(limits_cgroup("0::/user/shell\n", OTHERS UNIFIED, root), 3000);
-    assert_int_equal(limits_cgroup("0::/\n", OTHERS UNIFIED, root), LIMIT_NONE);
+    assert_int_equal(limits_cgroup("0::/user/shell\n", OTHERS SCRATCH_UNIFIED, root), 3000);
+    assert_int_equal(limits_cgroup("0::/\n", OTHERS SCRATCH_UNIFIED, root), LIMIT_NONE);
 }
 
 static void legacy_path_is_walked(void **state) {
     (void)state;
-    assert_int_equal(limits_cgroup("9:cpu:/x\n4:memory:/a/b\n0::/\n", LEGACY OTHERS, root), 2000);
-    assert_int_equal(limits_cgroup("4:cpu,memory:/\n", LEGACY OTHERS, root), LIMIT_NONE);
+    assert_int_equal(limits_cgroup("9:cpu:/x\n4:memory:/a/b\n0::/\n", SCRATCH_LEGACY OTHERS, root), 2000);
+    assert_int_equal(limits_cgroup("4:cpu,memory:/\n", SCRATCH_LEGACY OTHERS, root), LIMIT_NONE);
 }
 
 static void lower_of_both_counts(void **state) {
     (void)state;
-    assert_int_equal(limits_cgroup("4:memory:/a/b\n0::/user/shell\n", UNIFIED LEGACY, root), 2000);
+    assert_int_equal(limits_cgroup("4:memory:/a/b\n0::/user/shell\n", SCRATCH_UNIFIED SCRATCH_LEGACY, root), 2000);
 }
 
 static void container_sees_a_part_of_the_tree(void **state) {
@@ -91,7 +67,7 @@ static void missing_folders_and_strange_texts_are_no_limit(void **state) {
     (void)state;
     assert_int_equal(limits_cgroup("", "", root), LIMIT_NONE);
     assert_int_equal(limits_cgroup("x\n::\n0::", "x - y\n - cgroup2\n\n", root), LIMIT_NONE);
-    assert_int_equal(limits_cgroup("4:memory:/gone/since\n", LEGACY, root), LIMIT_NONE);
+    assert_int_equal(limits_cgroup("4:memory:/gone/since\n", SCRATCH_LEGACY, root), LIMIT_NONE);
 }
 
 static void own_limits_are_sane(void **state) {

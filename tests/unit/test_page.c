@@ -24,6 +24,7 @@ static struct page sample(void) {
                                   .block = 1,
                                   .row = 4};
     page.lines[1] = (struct line){.text = copy_string("b"), .quad = {{{-3, 0}, {1, 0}, {1, 1}, {-3, 1}}}, .angle = 180};
+    page.plan = (struct page_plan){.engine = "openvino", .threads = 2, .tiles = 3, .reduced = true};
     page_warn(&page, "a part was not readable");
     stage_add(&page.stages, STAGE_DETECT, 0.25, 1);
     stage_add(&page.stages, STAGE_RECOGNISE, 1.5, 40);
@@ -49,6 +50,11 @@ static void page_comes_back_as_it_was(void **state) {
         assert_float_equal(back.lines[0].quad.corner[i].x, page.lines[0].quad.corner[i].x, 0.05);
         assert_float_equal(back.lines[1].quad.corner[i].y, page.lines[1].quad.corner[i].y, 0.05);
     }
+    assert_string_equal(back.plan.engine, "openvino");
+    assert_int_equal(back.plan.threads, 2);
+    assert_int_equal(back.plan.tiles, 3);
+    assert_true(back.plan.reduced);
+    assert_false(back.plan.swapping);
     assert_int_equal(back.warning_count, 1);
     assert_string_equal(back.warnings[0], "a part was not readable");
     assert_float_equal(back.stages.seconds[STAGE_RECOGNISE], 1.5, 1e-6);

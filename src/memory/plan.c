@@ -1,0 +1,111 @@
+#include "memory/plan.h"
+
+#include <math.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* What the models of a plan take, together and at most. */
+struct needs {
+    uint64_t weights, loading; /* of all; the largest */
+    uint64_t run, other;       /* largest run of all; of those that run one at a time */
+    uint64_t by_line, others;  /* runs of those on all threads at once, times threads; of the others */
+};
+
+static struct needs needs_of(const struct plan_costs *costs, const struct plan *plan) {
+    struct needs needs = {0};
+    for (size_t i = 0; i < costs->models; i++) {
+        uint64_t run = costs->model[i].run[plan->tiles - 1];
+        needs.weights += costs->model[i].weights;
+        needs.loading = larger(needs.loading, costs->model[i].loading);
+        needs.run = larger(needs.run, run);
+        if (costs->model[i].by_line) {
+            needs.by_line += run * (uint64_t)plan->threads;
+        } else {
+            needs.other = larger(needs.other, run);
+            needs.others += run;
+        }
+    }
+    return needs;
+}
+
+/* One model at a time is loaded, runs, and is gone before the next. */
+static uint64_t swapping_floor(const struct plan_costs *costs, const struct plan *plan) {
+    uint64_t largest = 0;
+    for (size_t i = 0; i < costs->models; i++) {
+        uint64_t beyond = larger(costs->model[i].loading, costs->model[i].run[plan->tiles - 1]);
+        largest = larger(largest, costs->model[i].weights + beyond);
+    }
+    return costs->baseline + largest;
+}
+
+uint64_t plan_floor(const struct plan_costs *costs, const struct plan *plan) {
+    if (plan->swapping) {
+        return swapping_floor(costs, plan);
+    }
+    struct needs needs = needs_of(costs, plan);
+    uint64_t resident = costs->baseline + needs.weights;
+    if (costs->keeps) {
+        return resident + needs.by_line + needs.others + needs.loading;
+    }
+    return resident + larger(needs.loading, needs.run);
+}
+
+uint64_t plan_comfort(const struct plan_costs *costs, const struct plan *plan) {
+    if (plan->swapping) {
+        return swapping_floor(costs, plan);
+    }
+    struct needs needs = needs_of(costs, plan);
+    uint64_t other = costs->keeps ? needs.others : needs.other;
+    return costs->baseline + needs.weights + needs.by_line + other + needs.loading;
+}
+
+/* Looks for a number of tiles, from 1, with which plan fits; notes the smallest floor met. */
+static bool fit_tiles(const struct plan_costs *costs, struct plan *plan, uint64_t bytes, uint64_t *least) {
+    for (plan->tiles = 1; plan->tiles <= PLAN_TILES; plan->tiles++) {
+        uint64_t floor = plan_floor(costs, plan);
+        *least = floor < *least ? floor : *least;
+        if (floor <= bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int plan_choose(const struct plan_costs *engines, size_t engine_count, int threads, uint64_t bytes, struct plan *ret) {
+    uint64_t least = UINT64_MAX;
+    struct plan plan;
+    for (size_t i = 0; i < engine_count; i++) {
+        for (int fewer = threads; fewer >= 1; fewer--) {
+            plan = (struct plan){.engine = (int)i, .threads = fewer};
+            if (fit_tiles(&engines[i], &plan, bytes, &least)) {
+                *ret = plan;
+                return 0;
+            }
+        }
+    }
+    for (size_t i = 0; i < engine_count; i++) {
+        plan = (struct plan){.engine = (int)i, .threads = 1, .swapping = true};
+        if (fit_tiles(&engines[i], &plan, bytes, &least)) {
+            *ret = plan;
+            return 0;
+        }
+    }
+    /* Rounded apart, so that the two never read alike. */
+    return fail(ERR_NO_MEMORY, "reading needs %.1f MB at the least, %.1f MB are available",
+                ceil((double)least / 1e5) / 10, floor((double)bytes / 1e5) / 10);
+}
+
+struct json *plan_to_json(const struct plan *plan, const struct plan_costs *engines, int wished_threads) {
+    struct json *object = json_object_new();
+    json_set_string(object, "engine", engines[plan->engine].engine);
+    json_set_int(object, "threads", plan->threads);
+    json_set_int(object, "tiles", plan->tiles);
+    json_set_bool(object, "swapping", plan->swapping);
+    json_set_bool(object, "reduced",
+                  plan->engine != 0 || plan->threads < wished_threads || plan->tiles > 1 || plan->swapping);
+    return object;
+}

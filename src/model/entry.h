@@ -1,0 +1,66 @@
+/* The inside of the manager, shared by manager.c, load.c and run.c alone. Fields are under the manager's lock. */
+#ifndef OCTAVO_MODEL_ENTRY_H
+#define OCTAVO_MODEL_ENTRY_H
+
+#include <pthread.h>
+
+#include "engine/heap.h"
+#include "model/manager.h"
+
+/* A runner and what its engine keeps for it. */
+struct seat {
+    struct runner *runner; /* NULL until its first run */
+    uint64_t largest;      /* input elements; what is kept grows with it */
+    int64_t held;          /* measured bytes kept */
+    uint64_t charged;      /* for what is kept */
+};
+
+struct entry {
+    const struct model_spec *spec;
+    enum model_state state;
+    struct model model;
+    int users;
+    struct seat *seats;
+    int seat_count;
+    uint64_t charged;     /* for the weights */
+    double load_seconds;  /* of the last load */
+    int64_t loaded, used; /* clock of the last load, of the last release */
+    int failures, error;
+    char *detail;
+    int64_t retry; /* clock before which a failed load is not tried again */
+};
+
+struct manager {
+    struct manager_options options;
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* some entry's state or users */
+    pthread_cond_t stop;    /* stopping */
+    struct entry entry[ROLE_COUNT];
+    uint64_t slack; /* bytes charged as KEPT that no run uses now: freed in the heap, taken first by the next run */
+    int runs;       /* under way */
+    int64_t last_run;
+    uint64_t deficit, loads, unloads, evictions, failures, illegal;
+    bool stopping;
+    pthread_t keeper;
+    bool keeper_started;
+};
+
+/* Changes the state; a forbidden change aborts a checking build and is counted otherwise. With the lock. */
+void entry_set_state(struct manager *manager, struct entry *entry, enum model_state state);
+
+/* Loads an entry in RESERVED, ends in READY or FAILED. Without the lock. */
+int entry_load(struct manager *manager, struct entry *entry, int64_t deadline, const atomic_bool *cancel);
+
+/* Unloads an entry in DRAINING without users, ends in ABSENT; returns the bytes credited. Without the lock. */
+uint64_t entry_unload(struct manager *manager, struct entry *entry);
+
+/* Unloads one model without a user to make room; returns the bytes credited, 0 if there is none. Without the lock. */
+uint64_t manager_evict(struct manager *manager, uint64_t wanted);
+
+/* Frees what nobody uses until so many bytes are free in the ledger, or nothing is left to free. Without the lock. */
+void manager_make_room(struct manager *manager, uint64_t bytes);
+
+/* Bytes charged for the entry: weights and kept. With the lock. */
+uint64_t entry_charged(const struct entry *entry);
+
+#endif

@@ -1,0 +1,388 @@
+#include "model/manager.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "model/entry.h"
+
+#define MILLISECOND INT64_C(1000000)
+enum { KEEPER_PERIOD = 100, REST = 500 /* milliseconds without a run after which slack goes back */ };
+
+const char *model_state_word(enum model_state state) {
+    static const char *const words[] = {
+#define MODEL_STATE(symbol, word, next) word,
+#include "table/model_states.def"
+#undef MODEL_STATE
+    };
+    return words[state];
+}
+
+bool model_state_follows(enum model_state from, enum model_state to) {
+    static const unsigned next_of[] = {
+#define TO(symbol) | 1U << MODEL_##symbol
+#define MODEL_STATE(symbol, word, next) 0 next,
+#include "table/model_states.def"
+#undef MODEL_STATE
+#undef TO
+    };
+    return next_of[from] >> to & 1U;
+}
+
+void entry_set_state(struct manager *manager, struct entry *entry, enum model_state state) {
+    if (!model_state_follows(entry->state, state)) {
+#ifdef OCTAVO_CHECKS
+        abort();
+#endif
+        manager->illegal++;
+        log_line(LOG_ERROR, "model %s went from %s to %s", entry->spec->id, model_state_word(entry->state),
+                 model_state_word(state));
+    }
+    entry->state = state;
+    pthread_cond_broadcast(&manager->changed);
+}
+
+uint64_t entry_charged(const struct entry *entry) {
+    uint64_t sum = entry->charged;
+    for (int i = 0; i < entry->seat_count; i++) {
+        sum += entry->seats[i].charged;
+    }
+    return sum;
+}
+
+/* False once the deadline has passed. */
+static bool wait_until(struct manager *manager, pthread_cond_t *condition, int64_t deadline) {
+    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    return pthread_cond_timedwait(condition, &manager->lock, &until) != ETIMEDOUT;
+}
+
+static bool wait_changed(struct manager *manager, int64_t deadline) {
+    return wait_until(manager, &manager->changed, deadline);
+}
+
+/* Room */
+
+static bool is_idle(const struct entry *entry) { return entry->state == MODEL_READY && entry->users == 0; }
+
+/* Seconds to bring back for each byte freed. */
+static double price(const struct entry *entry) {
+    return entry->load_seconds / (double)(entry_charged(entry) > 0 ? entry_charged(entry) : 1);
+}
+
+/* Whether a should rather go than b: prices within a tenth count as equal. */
+static bool goes_before(const struct entry *a, const struct entry *b) {
+    double left = price(a), right = price(b);
+    bool equal = left > 0.9 * right && right > 0.9 * left;
+    return equal ? a->used < b->used : left < right;
+}
+
+static struct entry *victim_locked(struct manager *manager, int64_t now) {
+    struct entry *victim = NULL;
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        struct entry *entry = &manager->entry[role];
+        if (entry->spec && is_idle(entry) && now - entry->loaded >= manager->options.residency &&
+            (!victim || goes_before(entry, victim))) {
+            victim = entry;
+        }
+    }
+    return victim;
+}
+
+uint64_t manager_evict(struct manager *manager, uint64_t wanted) {
+    pthread_mutex_lock(&manager->lock);
+    struct entry *victim = victim_locked(manager, clock_now());
+    if (victim) {
+        entry_set_state(manager, victim, MODEL_DRAINING);
+        manager->evictions++;
+        recorder_note(manager->options.recorder, EVENT_EVICT, victim->spec->id, (int64_t)wanted,
+                      (int64_t)entry_charged(victim));
+    }
+    pthread_mutex_unlock(&manager->lock);
+    return victim ? entry_unload(manager, victim) : 0;
+}
+
+uint64_t manager_trim(struct manager *manager) {
+    pthread_mutex_lock(&manager->lock);
+    uint64_t bytes = manager->slack;
+    manager->slack = 0;
+    pthread_mutex_unlock(&manager->lock);
+    malloc_trim(0); /* before others are told that they may have it */
+    if (bytes > 0) {
+        ledger_credit(manager->options.ledger, manager->options.account, CHARGE_KEPT, bytes, 0);
+    }
+    return bytes;
+}
+
+static struct entry *idle_since_locked(struct manager *manager, int64_t before) {
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        struct entry *entry = &manager->entry[role];
+        if (entry->spec && is_idle(entry) && entry->used <= before) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static uint64_t unload_idle_since(struct manager *manager, int64_t before) {
+    uint64_t credited = 0;
+    for (;;) {
+        pthread_mutex_lock(&manager->lock);
+        struct entry *entry = idle_since_locked(manager, before);
+        if (entry) {
+            entry_set_state(manager, entry, MODEL_DRAINING);
+        }
+        pthread_mutex_unlock(&manager->lock);
+        if (!entry) {
+            return credited;
+        }
+        credited += entry_unload(manager, entry);
+    }
+}
+
+uint64_t manager_unload_idle(struct manager *manager) {
+    uint64_t credited = unload_idle_since(manager, INT64_MAX);
+    return credited + manager_trim(manager);
+}
+
+int manager_charge(struct manager *manager, enum charge_kind kind, uint64_t bytes, int priority,
+                   const atomic_bool *cancel) {
+    struct ledger_request request = {.kind = kind,
+                                     .class = LEDGER_IN_HAND,
+                                     .bytes = bytes,
+                                     .priority = priority,
+                                     .deadline = clock_now() + MODEL_LONGEST_WAIT,
+                                     .cancel = cancel};
+    manager_make_room(manager, bytes);
+    return ledger_charge(manager->options.ledger, manager->options.account, &request);
+}
+
+void manager_credit(struct manager *manager, enum charge_kind kind, uint64_t bytes) {
+    if (bytes > 0) {
+        ledger_credit(manager->options.ledger, manager->options.account, kind, bytes, 0);
+    }
+}
+
+/* The keeper: what must happen while nobody calls */
+
+static bool rests_locked(const struct manager *manager, int64_t now) {
+    return manager->slack > 0 && manager->runs == 0 && now - manager->last_run >= REST * MILLISECOND;
+}
+
+static void keep_house(struct manager *manager) {
+    struct ledger_state state;
+    int64_t now = clock_now();
+    ledger_read(manager->options.ledger, &state);
+    pthread_mutex_lock(&manager->lock);
+    bool trims = manager->slack > 0 && (state.lacking > 0 || rests_locked(manager, now));
+    pthread_mutex_unlock(&manager->lock);
+    if (trims) {
+        manager_trim(manager);
+    } else if (state.lacking > 0) {
+        manager_evict(manager, state.lacking);
+    }
+    unload_idle_since(manager, now - manager->options.idle);
+}
+
+static void *keeper_main(void *context) {
+    struct manager *manager = context;
+    heap_own_thread();
+    pthread_mutex_lock(&manager->lock);
+    while (!manager->stopping) {
+        int64_t next = clock_now() + KEEPER_PERIOD * MILLISECOND;
+        while (!manager->stopping && wait_until(manager, &manager->stop, next)) {
+        }
+        pthread_mutex_unlock(&manager->lock);
+        keep_house(manager);
+        pthread_mutex_lock(&manager->lock);
+    }
+    pthread_mutex_unlock(&manager->lock);
+    return NULL;
+}
+
+/* Begin and end */
+
+int manager_new(const struct manager_options *options, struct manager **ret) {
+    struct manager *manager = alloc(1, sizeof(*manager));
+    manager->options = *options;
+    pthread_mutex_init(&manager->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&manager->changed, &attributes);
+    pthread_cond_init(&manager->stop, &attributes);
+    pthread_condattr_destroy(&attributes);
+    int error = pthread_create(&manager->keeper, NULL, keeper_main, manager);
+    manager->keeper_started = error == 0;
+    if (error != 0) {
+        models_teardown(&manager);
+        return fail(ERR_INTERNAL, "starting a thread: %s", strerror(error));
+    }
+    *ret = manager;
+    return 0;
+}
+
+void manager_add(struct manager *manager, const struct model_spec *spec, int runners) {
+    struct entry *entry = &manager->entry[spec->role];
+    pthread_mutex_lock(&manager->lock);
+    free(entry->seats);
+    entry->spec = spec;
+    entry->seats = alloc((size_t)runners, sizeof(*entry->seats));
+    entry->seat_count = runners;
+    pthread_mutex_unlock(&manager->lock);
+}
+
+void models_teardown(struct manager **manager) {
+    struct manager *gone = *manager;
+    if (!gone) {
+        return;
+    }
+    *manager = NULL;
+    pthread_mutex_lock(&gone->lock);
+    gone->stopping = true;
+    pthread_cond_broadcast(&gone->stop);
+    pthread_mutex_unlock(&gone->lock);
+    if (gone->keeper_started) {
+        pthread_join(gone->keeper, NULL);
+    }
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        struct entry *entry = &gone->entry[role];
+        uint64_t bytes;
+        model_unload(gone, (enum role)role, INT64_MAX, &bytes);
+        free(entry->seats);
+        free(entry->detail);
+    }
+    manager_trim(gone);
+    pthread_cond_destroy(&gone->changed);
+    pthread_cond_destroy(&gone->stop);
+    pthread_mutex_destroy(&gone->lock);
+    free(gone);
+}
+
+/* Use */
+
+const struct model_spec *manager_spec(const struct manager *manager, enum role role) {
+    return manager->entry[role].spec; /* constant after manager_add() */
+}
+
+static int failed_before(const struct entry *entry, int64_t now) {
+    return fail(entry->error, "%s (not tried again for %.0f s)", entry->detail,
+                clock_seconds(entry->retry - now) + 0.5);
+}
+
+int model_acquire(struct manager *manager, enum role role, int64_t deadline, const atomic_bool *cancel,
+                  struct model_handle *ret) {
+    struct entry *entry = &manager->entry[role];
+    if (!entry->spec) {
+        return fail(ERR_NO_MODEL, "no model to %s is installed", role_word(role));
+    }
+    int result = 0;
+    pthread_mutex_lock(&manager->lock);
+    while (result == 0 && entry->state != MODEL_READY) {
+        int64_t now = clock_now();
+        if (entry->state == MODEL_FAILED && now < entry->retry) {
+            result = failed_before(entry, now);
+        } else if (entry->state == MODEL_ABSENT || entry->state == MODEL_FAILED) {
+            entry_set_state(manager, entry, MODEL_RESERVED);
+            pthread_mutex_unlock(&manager->lock);
+            result = entry_load(manager, entry, deadline, cancel);
+            pthread_mutex_lock(&manager->lock);
+        } else if (!wait_changed(manager, deadline)) {
+            result = fail(ERR_TIMEOUT, "model %s is still %s", entry->spec->id, model_state_word(entry->state));
+        }
+    }
+    if (result == 0) {
+        entry->users++;
+        *ret = (struct model_handle){.manager = manager, .entry = entry};
+    }
+    pthread_mutex_unlock(&manager->lock);
+    return result;
+}
+
+void model_release(struct model_handle *handle) {
+    if (!handle->entry) {
+        return;
+    }
+    pthread_mutex_lock(&handle->manager->lock);
+    handle->entry->users--;
+    handle->entry->used = clock_now();
+    if (handle->entry->users == 0) {
+        pthread_cond_broadcast(&handle->manager->changed);
+    }
+    pthread_mutex_unlock(&handle->manager->lock);
+    *handle = (struct model_handle){0};
+}
+
+const struct model *model_of(const struct model_handle *handle) { return &handle->entry->model; }
+
+int model_load(struct manager *manager, enum role role, int64_t deadline) {
+    struct model_handle handle = {0};
+    int result = model_acquire(manager, role, deadline, NULL, &handle);
+    model_release(&handle);
+    return result;
+}
+
+/* Lets no new user in and waits for the present ones; *ret: whether there is something to unload now. */
+static int drain_locked(struct manager *manager, struct entry *entry, int64_t deadline, bool *ret) {
+    bool in_time = true, drained = false;
+    while (in_time && !drained && entry->state != MODEL_ABSENT && entry->state != MODEL_FAILED) {
+        if (entry->state == MODEL_READY) {
+            entry_set_state(manager, entry, MODEL_DRAINING);
+            while (in_time && entry->users > 0) {
+                in_time = wait_changed(manager, deadline);
+            }
+            drained = in_time;
+        } else {
+            in_time = wait_changed(manager, deadline);
+        }
+    }
+    if (!in_time) {
+        if (entry->state == MODEL_DRAINING) {
+            entry_set_state(manager, entry, MODEL_READY);
+        }
+        return fail(ERR_TIMEOUT, "model %s is in use", entry->spec->id);
+    }
+    *ret = drained;
+    return 0;
+}
+
+int model_unload(struct manager *manager, enum role role, int64_t deadline, uint64_t *ret) {
+    struct entry *entry = &manager->entry[role];
+    bool drained = false;
+    pthread_mutex_lock(&manager->lock);
+    int result = entry->spec ? drain_locked(manager, entry, deadline, &drained) : 0;
+    pthread_mutex_unlock(&manager->lock);
+    if (result == 0) {
+        *ret = drained ? entry_unload(manager, entry) : 0;
+    }
+    return result;
+}
+
+void manager_read(struct manager *manager, struct manager_state *ret) {
+    pthread_mutex_lock(&manager->lock);
+    *ret = (struct manager_state){.runs = manager->runs,
+                                  .slack = manager->slack,
+                                  .deficit = manager->deficit,
+                                  .loads = manager->loads,
+                                  .unloads = manager->unloads,
+                                  .evictions = manager->evictions,
+                                  .failures = manager->failures,
+                                  .illegal = manager->illegal};
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        const struct entry *entry = &manager->entry[role];
+        ret->state[role] = entry->state;
+        ret->charged[role] = entry_charged(entry);
+        ret->users[role] = entry->users;
+        ret->handles += entry->users;
+        ret->held += entry->charged;
+        for (int i = 0; i < entry->seat_count; i++) {
+            ret->held += entry->seats[i].held > 0 ? (uint64_t)entry->seats[i].held : 0;
+        }
+    }
+    pthread_mutex_unlock(&manager->lock);
+}

@@ -1,0 +1,186 @@
+#include "model/run.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "model/entry.h"
+
+enum { LEARNED = 6 /* runs after which only larger ones are taken alone */ };
+
+static char *run_key(const struct entry *entry, const struct engine_kind *kind) {
+    return format("%s/%s/cpu/1/run", entry->spec->id, kind->name);
+}
+
+/* What a run is about to take. */
+struct demand {
+    uint64_t elements;  /* that the prediction is for */
+    uint64_t predicted; /* peak, with what the seat keeps already */
+    uint64_t extra;     /* beyond what is charged for the seat */
+    uint64_t slack;     /* of it from the manager's slack */
+    bool alone;
+};
+
+static uint64_t elements_of(const struct run_wish *wish) {
+    uint64_t count = 1;
+    for (int i = 0; i < TENSOR_RANK; i++) {
+        count *= (uint64_t)wish->shape[i];
+    }
+    return count;
+}
+
+static struct demand demand_of(struct manager *manager, const struct entry *entry, const struct seat *seat,
+                               const struct run_wish *wish) {
+    const struct manager_options *options = &manager->options;
+    struct demand demand = {.elements = elements_of(wish)};
+    bool larger = demand.elements > seat->largest;
+    if (options->kind->keeps && !larger) {
+        demand.elements = seat->largest;
+    }
+    demand.predicted = run_predict(options->predictor, entry->spec, options->kind, demand.elements);
+    demand.extra = demand.predicted > seat->charged ? demand.predicted - seat->charged : 0;
+    if (!options->kind->runs_in_caller && heap_counts() && larger) {
+        char *key cleanup(drop_memory) = run_key(entry, options->kind);
+        demand.alone = predict_samples(options->predictor, key) < LEARNED ||
+                       (double)demand.elements > 1.25 * (double)seat->largest;
+    }
+    return demand;
+}
+
+/*
+ * Bytes that an earlier run left in the heap, where they are enough: their charge changes hands. All or nothing: two
+ * runs that hold a part each would wait for each other.
+ */
+static void take_slack(struct manager *manager, struct demand *demand) {
+    pthread_mutex_lock(&manager->lock);
+    demand->slack = manager->slack >= demand->extra ? demand->extra : 0;
+    manager->slack -= demand->slack;
+    pthread_mutex_unlock(&manager->lock);
+}
+
+static void give_slack(struct manager *manager, uint64_t bytes) {
+    pthread_mutex_lock(&manager->lock);
+    manager->slack += bytes;
+    pthread_mutex_unlock(&manager->lock);
+}
+
+static int charge(struct manager *manager, const struct run_wish *wish, struct demand *demand) {
+    const struct manager_options *options = &manager->options;
+    take_slack(manager, demand);
+    struct ledger_request request = {.kind = CHARGE_RUN,
+                                     .class = LEDGER_IN_HAND,
+                                     .bytes = demand->extra - demand->slack,
+                                     .seats = demand->alone ? LEDGER_ALL_SEATS : 1,
+                                     .priority = wish->priority,
+                                     .deadline = wish->deadline,
+                                     .cancel = wish->cancel};
+    if (request.bytes > 0) {
+        manager_make_room(manager, request.bytes);
+    }
+    int result = ledger_charge(options->ledger, options->account, &request);
+    if (result != 0) {
+        give_slack(manager, demand->slack);
+        return result;
+    }
+    ledger_move(options->ledger, options->account, CHARGE_KEPT, options->account, CHARGE_RUN, demand->slack, 0);
+    pthread_mutex_lock(&manager->lock);
+    manager->runs++;
+    pthread_mutex_unlock(&manager->lock);
+    return 0;
+}
+
+static int run_on(const struct entry *entry, struct seat *seat, const struct run_wish *wish, struct tensor *ret) {
+    const struct engine_kind *kind = entry->model.kind;
+    void *input cleanup(drop_memory) = NULL;
+    int result = try_alloc(elements_of(wish), sizeof(float), &input);
+    if (result == 0 && !seat->runner) {
+        result = kind->runner_new(entry->model.network, &seat->runner);
+    }
+    if (result != 0) {
+        return result;
+    }
+    wish->fill(wish->context, input);
+    struct tensor tensor = {.data = input, .rank = TENSOR_RANK};
+    memcpy(tensor.shape, wish->shape, sizeof(tensor.shape));
+    return kind->run(seat->runner, &tensor, ret);
+}
+
+static int run_measured(const struct entry *entry, struct seat *seat, const struct run_wish *wish, bool alone,
+                        struct tensor *ret, int64_t *ret_peak, int64_t *ret_kept) {
+    struct heap_span span;
+    heap_begin(&span, alone);
+    int result = run_on(entry, seat, wish, ret);
+    heap_end(&span, ret_peak, ret_kept);
+    return result;
+}
+
+static void learn(struct manager *manager, const struct entry *entry, struct seat *seat, const struct demand *demand,
+                  int64_t peak, int64_t kept) {
+    const struct manager_options *options = &manager->options;
+    bool keeps = options->kind->keeps;
+    int64_t actual = peak + (keeps ? seat->held : 0);
+    if (!heap_counts() || (!options->kind->runs_in_caller && !demand->alone)) {
+        return;
+    }
+    char *key cleanup(drop_memory) = run_key(entry, options->kind);
+    uint64_t took = actual > 0 ? (uint64_t)actual : 0;
+    predict_learn(options->predictor, key, demand->elements, took, demand->predicted);
+    recorder_note(options->recorder, took > demand->predicted ? EVENT_UNDER : EVENT_RUN, entry->spec->id,
+                  (int64_t)demand->predicted, (int64_t)took);
+    if (keeps) {
+        seat->held += kept;
+    }
+}
+
+/* After a run the seats are given back; its bytes stay charged: to the seat, or as slack for the next run. */
+static void settle(struct manager *manager, struct entry *entry, struct model_run *run) {
+    const struct manager_options *options = &manager->options;
+    ledger_move(options->ledger, options->account, CHARGE_RUN, options->account, CHARGE_KEPT, run->charged,
+                run->alone ? LEDGER_ALL_SEATS : 1);
+    pthread_mutex_lock(&manager->lock);
+    if (options->kind->keeps) {
+        entry->seats[run->seat].charged += run->charged;
+    } else {
+        manager->slack += run->charged;
+    }
+    manager->runs--;
+    manager->last_run = clock_now();
+    pthread_mutex_unlock(&manager->lock);
+}
+
+int run_begin(struct model_handle *handle, const struct run_wish *wish, struct model_run *ret) {
+    struct manager *manager = handle->manager;
+    struct entry *entry = handle->entry;
+    struct seat *seat = &entry->seats[wish->seat];
+    struct demand demand = demand_of(manager, entry, seat, wish);
+    int64_t start = clock_now(), peak, kept;
+    int result = charge(manager, wish, &demand);
+    int64_t waited = clock_now() - start;
+    if (waited > 10000000) {
+        recorder_note(manager->options.recorder, EVENT_WAIT, entry->spec->id, (int64_t)demand.extra, waited);
+    }
+    if (result != 0) {
+        return fail(result, "model %s: %s", entry->spec->id, error_detail());
+    }
+    struct model_run run = {
+        .handle = *handle, .seat = wish->seat, .charged = demand.extra, .alone = demand.alone, .open = true};
+    result = run_measured(entry, seat, wish, demand.alone, &run.output, &peak, &kept);
+    if (result != 0) {
+        settle(manager, entry, &run);
+        return fail(result, "model %s: %s", entry->spec->id, error_detail());
+    }
+    learn(manager, entry, seat, &demand, peak, kept);
+    seat->largest = demand.elements > seat->largest ? demand.elements : seat->largest;
+    *ret = run;
+    return 0;
+}
+
+void run_end(struct model_run *run) {
+    if (run->open) {
+        struct entry *entry = run->handle.entry;
+        entry->model.kind->output_free(entry->seats[run->seat].runner);
+        settle(run->handle.manager, entry, run);
+        *run = (struct model_run){0};
+    }
+}

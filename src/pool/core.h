@@ -1,0 +1,67 @@
+/*
+ * What all parts of the pool share: its settings, the ledger, the flight recorder and whom to tell. One thread.
+ */
+#ifndef OCTAVO_POOL_CORE_H
+#define OCTAVO_POOL_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "memory/ledger.h"
+#include "memory/recorder.h"
+
+struct job;
+
+#define POOL_SECOND INT64_C(1000000000)    /* of the clock */
+#define POOL_UNLIMITED (UINT64_C(1) << 49) /* bytes: more than any machine has, and exact in JSON */
+
+/* Texts are borrowed while the pool lives. Times are seconds. */
+struct pool_conf {
+    const char *engine, *models, *version; /* as in "setup"; models and version may be NULL */
+    int64_t threads;                       /* engine threads of a worker */
+    int64_t tiles;                         /* of detection at the least; 0: as memory allows */
+    bool orient, line_orient;              /* use the models of page and line orientation */
+    int64_t seats;                         /* engine runs at a time, over all */
+    int64_t jobs;                          /* documents in work at a time */
+    uint64_t memory;                       /* bytes for the whole tree; 0: what cgroups and the machine allow */
+    int64_t run_timeout, worker_idle, model_idle;
+    const char *dump_folder; /* NULL: no dumps are written */
+    bool per_task;           /* a worker for each document, nothing shared or limited: only for measuring */
+};
+
+/* Whom to tell. Called in the pool's calls; none may call the pool. */
+struct pool_events {
+    void *context;
+    /* Nothing more will come for this job: it is the owner's again. */
+    void (*over)(void *context, struct job *job);
+    /* A page cannot be read; the others of its document are. */
+    void (*page_failed)(void *context, const struct job *job, uint32_t page, int error, const char *detail);
+    /* About a document as a whole. */
+    void (*warning)(void *context, const struct job *job, const char *text);
+    /* A line for the log: deaths, restarts, pressure, dumps. */
+    void (*note)(void *context, const char *text);
+};
+
+struct core {
+    const struct pool_conf *conf;
+    const struct pool_events *events;
+    struct ledger *ledger;
+    struct recorder *recorder;
+    int account;                /* the front's */
+    uint64_t baseline, results; /* bytes that the front holds by itself; of results beside them */
+    /* What the shared worker must be able to take: its floor, and what it has of it. */
+    uint64_t floor;
+    int worker_account; /* -1: none */
+    bool planning;      /* a worker is asked for another plan, or is not ready yet: the floor may change */
+    int64_t moved;      /* clock when something last went on: a page drawn or read, a document opened or ended */
+    /* counted */
+    uint64_t refusals, parked;
+};
+
+/* One line for the log, as printf. */
+void core_note(const struct core *core, const char *pattern, ...) __attribute__((format(printf, 2, 3)));
+
+/* The results of all documents are so many bytes more or less. */
+void core_results(struct core *core, int64_t more);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * A document: its raster process while it is open, its pages as they come in.
+ *
+ *   WAITING --the raster fits--> OPENING --"opened"--> READING --all asked pages are in--> OVER
+ *      ^                            |                   |  |
+ *      +--------- parked -----------|-------------------+  |
+ *                                   +----- job_fail() -----+--> ENDING --pages at the worker are in, or 0.5 s--> OVER
+ *
+ * A raster is asked for one page ahead: at most one bitmap waits here. A document that is parked gives back its raster,
+ * so that another one can go on, and is opened again later. One thread.
+ */
+#ifndef OCTAVO_POOL_JOB_H
+#define OCTAVO_POOL_JOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "conf/ranges.h"
+#include "document/bitmap.h"
+#include "document/result.h"
+#include "pool/admission.h"
+#include "pool/core.h"
+#include "process/child.h"
+
+struct json;
+struct supervisor;
+
+enum job_state { JOB_WAITING, JOB_OPENING, JOB_READING, JOB_ENDING, JOB_OVER };
+
+/* What is wanted of a document. Borrowed while the job lives. */
+struct job_wish {
+    double dpi; /* 0: chosen page by page */
+    const struct ranges *pages;
+    int64_t max_pages, max_pixels;
+    int64_t page_timeout; /* seconds for opening it, and for drawing a page */
+    int64_t deadline;     /* seconds from opening to the end; 0: none */
+};
+
+/* A drawn page on its way to the worker, and while it is there. */
+struct sheet {
+    uint32_t page; /* 0: none */
+    bool suspect;  /* a worker has died with it in hand: it is read alone */
+    struct bitmap bitmap;
+    uint64_t bytes; /* charged to the front as a bitmap */
+    int fd;
+    struct json *message; /* the raster's, for its seconds and warnings */
+};
+
+/* A page that was in the hands of a worker that died. */
+struct suspect {
+    uint32_t page;
+    bool waiting; /* not asked for again yet */
+};
+
+struct job {
+    char *file; /* its path, "-" for standard input */
+    const struct job_wish *wish;
+    void *owner; /* for whoever made it */
+    enum job_state state;
+    struct supervisor *worker; /* who reads its pages; borrowed */
+    int fd;                    /* of a regular file, to open it again; -1 */
+    dev_t device;              /* of the file */
+    ino_t inode;
+    struct child raster;
+    int account;              /* the raster's; -1 */
+    struct claim opening;     /* baseline of the raster that is to be started */
+    struct claim drawing;     /* what drawing the next page takes */
+    int64_t opened, deadline; /* clock; the deadline is of the raster's next answer, or of ENDING */
+    uint32_t page;            /* the page that is to be drawn next; 0: none was chosen */
+    bool asked;               /* the raster is drawing it */
+    uint64_t need;            /* bytes that drawing the next page takes, as far as is known; 0: unknown */
+    int needs;                /* how often the raster has asked for more for this page */
+    uint32_t last;            /* the highest page asked for so far */
+    uint32_t wanted;          /* pages to be read in all */
+    struct sheet sheet;
+    struct suspect *suspects;
+    size_t suspect_count;
+    uint32_t in_hand; /* pages at the worker */
+    uint64_t results; /* bytes of the pages read */
+    struct result result;
+    int error; /* why it ended early, or the last reason for which a page failed; 0: none */
+    uint32_t error_page;
+    char *error_detail;
+};
+
+/* A job for file (copied). The owner frees it with job_free() when the pool has given it back. */
+struct job *job_new(const char *file, const struct job_wish *wish);
+
+/* Moves on what waits for memory: starts the raster, asks it for the next page if it is idle and no bitmap waits. */
+void job_advance(struct job *job, struct core *core, bool others_open);
+
+/* Takes the raster's next message (its socket is readable), its end included. */
+void job_receive(struct job *job, struct core *core);
+
+/* Whether it could be parked now; parks it. */
+bool job_can_park(const struct job *job);
+void job_park(struct job *job, struct core *core);
+
+/* Ends the job early, its raster at once. page 0: unknown. Only the first reason counts. */
+void job_fail(struct job *job, struct core *core, int error, uint32_t page, const char *detail);
+
+/* The worker's answers: a page (contents taken over) of so many bytes, drawn as message says; a page that cannot be
+ * read; death. */
+void job_page_read(struct job *job, struct core *core, const struct json *message, struct page *page, uint64_t bytes);
+void job_page_failed(struct job *job, struct core *core, uint32_t page, int error, const char *detail);
+void job_page_lost(struct job *job, struct core *core, const struct sheet *sheet, const char *obituary);
+
+/* Acts on deadlines that have passed and on completion: state is JOB_OVER when nothing more will come. */
+void job_tick(struct job *job, struct core *core, int64_t now);
+
+/* Bytes of the raster and of its next page: what it takes to go on. */
+uint64_t job_need(const struct job *job, struct core *core);
+
+/* Whether it waits for memory; ends that wait: the page, or the document that is not open yet, fails. */
+bool job_waits(const struct job *job);
+void job_refuse(struct job *job, struct core *core);
+
+/* The results leave the front's account: they are written, or thrown away. */
+void job_release(struct job *job, struct core *core);
+
+/* Frees the job. Its raster has ended and its memory was released. */
+void job_free(struct job **job);
+
+/* Frees and credits what a sheet holds. */
+void sheet_done(struct sheet *sheet, struct core *core);
+
+#endif

@@ -1,0 +1,89 @@
+#include "pool/mail.h"
+
+#include <sys/mman.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "process/message.h"
+
+enum { RESULT_LIMIT = 64 << 20 }; /* bytes of one page as JSON */
+
+static struct json *message_new(const char *op) {
+    struct json *body = json_object_new();
+    json_set_string(body, "op", op);
+    return body;
+}
+
+static void share(int socket, const char *what, int fd) {
+    struct json *body cleanup(json_drop) = message_new("share");
+    json_set_string(body, "what", what);
+    message_send(socket, body, fd);
+}
+
+void mail_start(int socket, const struct core *core, int account, uint64_t bytes) {
+    share(socket, "ledger", ledger_fd(core->ledger));
+    share(socket, "recorder", recorder_fd(core->recorder));
+    struct json *body cleanup(json_drop) = message_new("setup");
+    json_set_string(body, "engine", core->conf->engine);
+    json_set_string(body, "models", core->conf->models);
+    json_set_string(body, "version", core->conf->version);
+    json_set_int(body, "threads", core->conf->threads);
+    json_set_int(body, "account", account);
+    json_set_int(body, "bytes", (int64_t)bytes);
+    json_set_int(body, "model_idle", core->conf->model_idle);
+    json_set_int(body, "tiles", core->conf->tiles);
+    json_set_bool(body, "orient", core->conf->orient);
+    json_set_bool(body, "line_orient", core->conf->line_orient);
+    message_send(socket, body, -1);
+}
+
+void mail_plan(int socket, uint64_t bytes) {
+    struct json *body cleanup(json_drop) = message_new("plan");
+    json_set_int(body, "bytes", (int64_t)bytes);
+    message_send(socket, body, -1);
+}
+
+void mail_read(int socket, long id, struct sheet *sheet) {
+    struct json *body cleanup(json_drop) = message_new("read");
+    json_set_int(body, "id", id);
+    json_set_int(body, "page", sheet->page);
+    json_set_int(body, "priority", 0);
+    bitmap_to_json(&sheet->bitmap, body);
+    message_send(socket, body, sheet->fd);
+    drop_fd(&sheet->fd);
+}
+
+void mail_cancel(int socket, long id) {
+    struct json *body cleanup(json_drop) = message_new("cancel");
+    json_set_int(body, "id", id);
+    message_send(socket, body, -1);
+}
+
+void mail_relieve(int socket, const char *step) {
+    struct json *body cleanup(json_drop) = message_new("relieve");
+    json_set_string(body, "step", step);
+    message_send(socket, body, -1);
+}
+
+void mail_ping(int socket) {
+    struct json *body cleanup(json_drop) = message_new("ping");
+    message_send(socket, body, -1);
+}
+
+int mail_open_page(int fd, struct page *ret_page, uint64_t *ret_bytes) {
+    const void *bytes;
+    size_t length;
+    int result = file_memory_map(fd, RESULT_LIMIT, &bytes, &length);
+    if (result != 0) {
+        return result;
+    }
+    struct json *json cleanup(json_drop) = NULL;
+    result = json_parse(bytes, length, &json);
+    munmap((void *)(uintptr_t)bytes, length);
+    result = result ? result : page_from_json(json, ret_page);
+    if (result == 0) {
+        *ret_bytes = length;
+    }
+    return result;
+}

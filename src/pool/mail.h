@@ -1,0 +1,26 @@
+/*
+ * What the front says to a worker (process/message.h), and how a result is opened. A worker that is gone loses what is
+ * sent to it: its end shows on its socket. One thread.
+ */
+#ifndef OCTAVO_POOL_MAIL_H
+#define OCTAVO_POOL_MAIL_H
+
+#include <stdint.h>
+
+#include "document/page.h"
+#include "pool/core.h"
+#include "pool/job.h"
+
+/* Shares ledger and recorder and sends the setup: the worker's account, the bytes that it may plan with. */
+void mail_start(int socket, const struct core *core, int account, uint64_t bytes);
+
+void mail_plan(int socket, uint64_t bytes);
+void mail_read(int socket, long id, struct sheet *sheet); /* the sheet's descriptor is closed */
+void mail_cancel(int socket, long id);
+void mail_relieve(int socket, const char *step);
+void mail_ping(int socket);
+
+/* The page behind fd, into *ret_page (the caller frees its contents), and its size as JSON. ERR_PROTOCOL. */
+int mail_open_page(int fd, struct page *ret_page, uint64_t *ret_bytes);
+
+#endif

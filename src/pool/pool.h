@@ -1,0 +1,105 @@
+/*
+ * Documents in work: the ledger and its accounts, the worker, the guard, up to so many jobs at a time. For an event
+ * loop:
+ *
+ *   pool_open()
+ *   repeat  pool_add() while pool_has_room(), pool_step(), poll() on pool_poll() until pool_until(), pool_take()
+ *   pool_give_up() if it ends early, pool_settle(), pool_done()
+ *
+ * One thread.
+ */
+#ifndef OCTAVO_POOL_POOL_H
+#define OCTAVO_POOL_POOL_H
+
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pool/core.h"
+#include "pool/job.h"
+#include "pool/supervisor.h"
+
+struct guard;
+struct probe;
+
+/* Memory (PSS) of our processes: the sum, and its parts. Bytes. */
+struct footprint {
+    uint64_t all, front, worker, rasters;
+};
+
+enum { RECONCILED = 1024 };
+
+/* What the ledger says against what the kernel says, at moments when nothing is in work. Bytes. */
+struct reconciliation {
+    uint64_t differences[RECONCILED]; /* the newest, in a ring */
+    size_t count;                     /* in all */
+    uint64_t largest;
+};
+
+struct pool {
+    struct pool_conf conf;
+    struct pool_events events;
+    struct core core;
+    struct supervisor worker; /* the shared one; with per_task it only keeps what the first one said */
+    struct job **row;         /* in work, at most conf.jobs, the next to be served first */
+    size_t row_count;
+    struct guard *guard; /* NULL with per_task */
+    struct probe *probe;
+    uint64_t budget;
+    bool shrunk;                /* the guard wants smaller plans */
+    int64_t next_look;          /* clock: budget and footprint are read again */
+    int64_t relieved, replaced; /* clock: the last steps against standing still */
+    struct footprint now, peak; /* each part's own peak */
+    atomic_uint_fast64_t tree;  /* now.all, for the guard's thread */
+    struct probe *guard_probe;  /* of the guard's thread */
+    struct reconciliation reconciliation;
+    struct ledger_state settled; /* the ledger at the end, after pool_settle() */
+};
+
+/* Sets the pool up in *pool, which stays where it is. Settings and events are copied. ERR_NO_MEMORY, ERR_INTERNAL. */
+int pool_open(struct pool *pool, const struct pool_conf *conf, const struct pool_events *events);
+
+bool pool_has_room(const struct pool *pool);
+
+/* Takes the job until the event "over". There is room. */
+void pool_add(struct pool *pool, struct job *job);
+
+/* Moves on all that can go on. A failure means that no page can be read any more, as of supervisor_receive(). */
+int pool_step(struct pool *pool, int64_t now);
+
+/* Fills what poll() shall wait for and returns how many: at most POOL_POLLED(jobs). */
+#define POOL_POLLED(jobs) (2 * (size_t)(jobs) + 2)
+size_t pool_poll(const struct pool *pool, struct pollfd *ret);
+
+/* Clock until when poll() may wait. */
+int64_t pool_until(const struct pool *pool, int64_t now);
+
+/* Takes what came: one message of each process that has one. Errors as pool_step(). */
+int pool_take(struct pool *pool, const struct pollfd *polled);
+
+/* Measures the footprint now. */
+void pool_measure(struct pool *pool);
+
+/* Writes a dump for reason (a word). */
+void pool_dump(struct pool *pool, const char *reason);
+
+/* Ends all jobs in work with error; detail may be NULL. Their complete pages are kept. */
+void pool_give_up(struct pool *pool, int error, const char *detail);
+
+/* Nothing is in work and no more will come: the worker may go by itself while the owner finishes. */
+void pool_let_go(struct pool *pool);
+
+/*
+ * Ends worker and guard, politely or at once, when no job is in work and all results were released. ERR_INTERNAL if
+ * something is still charged then.
+ */
+int pool_settle(struct pool *pool, bool politely);
+
+/* The largest difference of ledger and kernel, the 95th percentile. Bytes; 0 if none was measured. */
+void pool_reconciled(const struct pool *pool, uint64_t *ret_largest, uint64_t *ret_p95);
+
+void pool_done(struct pool *pool);
+
+#endif

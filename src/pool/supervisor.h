@@ -1,0 +1,112 @@
+/*
+ * A worker process, its life, and the pages in its hands.
+ *
+ *   NONE --work--> STARTING --"ready"--> READY --recycle--> DRAINING --nothing in hand--> LEAVING --> NONE
+ *     ^               |                    |  \--idle for long enough------------------------^
+ *     |               +------- death ------+
+ *     +--back-off------------- RESTING <---+
+ *
+ * Pages of a worker that died are read again, each alone, so that a page that kills its worker is known by doing so
+ * twice: it fails alone. A worker that does not answer pings, or whose longest step takes too long, is ended like one
+ * that died. One thread.
+ */
+#ifndef OCTAVO_POOL_SUPERVISOR_H
+#define OCTAVO_POOL_SUPERVISOR_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pool/backoff.h"
+#include "pool/core.h"
+#include "pool/job.h"
+#include "pool/recycle.h"
+#include "process/child.h"
+
+enum worker_state { WORKER_NONE, WORKER_RESTING, WORKER_STARTING, WORKER_READY, WORKER_DRAINING, WORKER_LEAVING };
+
+/* A page at the worker. */
+struct reading {
+    long id;
+    struct job *job; /* borrowed; NULL if it is over */
+    struct sheet sheet;
+};
+
+struct supervisor {
+    struct core *core;
+    bool shared; /* it is the one whose floor is left free and who is recycled and let go */
+    enum worker_state state;
+    struct child child;
+    int account;
+    struct backoff backoff;
+    int false_starts;         /* deaths in a row before "ready" */
+    struct reading *readings; /* window of them, count in use */
+    size_t window, count;
+    long last_id;
+    uint64_t plan_asked, floor, comfort; /* bytes; what it was told last, what it has answered */
+    bool plan_open;                      /* "plan" was sent and is not answered yet */
+    uint64_t documents, since_quiet;     /* finished; since nothing was in its hands */
+    struct recycle recycle;
+    bool quiet; /* nothing was in its hands just now: whoever measures then takes it back */
+    /* clock; 0: not */
+    int64_t start_at, started_at, ready_at, next_ping, pinged_at, idle_since, leave_by;
+    /* for --timing */
+    char *engine;        /* "openvino 2026.4.1"; NULL before "ready" */
+    int64_t first_read;  /* 0: none yet */
+    int64_t ready_since; /* at the first "ready" */
+    double started;      /* seconds from the first worker's exec to "ready", as it says */
+    /* counted */
+    uint64_t pages; /* read by the present worker */
+    uint64_t starts, deaths, hangs, idle_leaves, recycles;
+};
+
+void supervisor_open(struct supervisor *supervisor, struct core *core, bool shared);
+
+/*
+ * Does what is due at now: starts the worker if it is wanted, tells it how many bytes it may plan with, pings it, ends
+ * it when it hangs, lets it go when it is idle. ERR_INTERNAL if it cannot be started, ERR_WORKER_CRASHED if it ends
+ * before it is ready again and again.
+ */
+int supervisor_tick(struct supervisor *supervisor, int64_t now, bool wanted, uint64_t bytes);
+
+/* When supervisor_tick() is to be called again at the latest. */
+int64_t supervisor_until(const struct supervisor *supervisor, bool wanted);
+
+/* What is to be polled; fd is -1 if nothing is. */
+struct pollfd supervisor_poll(const struct supervisor *supervisor);
+
+/*
+ * Takes what has come: a message, which is passed on to its job, or the worker's end. A failure means that no page can
+ * be read: ERR_NO_ENGINE, ERR_NO_MODEL, ERR_NO_MEMORY, ..., ERR_WORKER_CRASHED.
+ */
+int supervisor_receive(struct supervisor *supervisor);
+
+/* Whether its plan may still change: it is not ready, or was asked for another one, or would be with so many bytes. */
+bool supervisor_is_planning(const struct supervisor *supervisor, uint64_t bytes);
+
+/* Whether it would take this page now; sends it the job's waiting bitmap. */
+bool supervisor_takes(const struct supervisor *supervisor, const struct sheet *sheet);
+void supervisor_read(struct supervisor *supervisor, struct job *job);
+
+/* The job's pages are not wanted any more: the worker may stop. */
+void supervisor_cancel(struct supervisor *supervisor, const struct job *job);
+
+/* The job is over: what the worker still says about its pages is ignored. */
+void supervisor_forget(struct supervisor *supervisor, const struct job *job);
+
+/* Asks it to give memory back: "trim", "unload", "release". */
+void supervisor_relieve(struct supervisor *supervisor, const char *step);
+
+/* Lets it finish what is in its hands, then starts another one when there is work. */
+void supervisor_recycle(struct supervisor *supervisor, const char *reason);
+
+/* Nothing more will come: it may leave by itself. Without effect while something is in its hands. */
+void supervisor_let_go(struct supervisor *supervisor);
+
+/* Ends the worker, politely for so many milliseconds if nothing is in its hands; credits all. Its figures stay. */
+void supervisor_close(struct supervisor *supervisor, int milliseconds);
+
+void supervisor_done(struct supervisor *supervisor);
+
+#endif

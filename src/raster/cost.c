@@ -1,0 +1,153 @@
+#include "raster/cost.h"
+
+#include <string.h>
+
+enum {
+    GREY = 8,  /* bits of a grey pixel in the bitmap */
+    RGB = 24,  /* of a coloured one there */
+    WORD = 32, /* of one that leptonica holds as a word */
+    FIXED_BYTES = 2 << 20,
+};
+
+/* A pixel of one sample stays as it is, any other becomes a word. */
+static uint32_t decoded_bits(uint32_t samples, uint32_t bits) { return samples == 1 ? bits : WORD; }
+
+/* PNG specification, 11.2.2: depth at 24, colour type at 25. */
+static struct cost cost_of_png(const unsigned char *bytes, size_t length) {
+    static const uint8_t samples[] = {[0] = 1, [2] = 3, [3] = 1, [4] = 4, [6] = 4}; /* 4: grey with alpha is expanded */
+    uint32_t depth = length > 25 && bytes[24] < 8 ? bytes[24] : 8, type = length > 25 && bytes[25] <= 6 ? bytes[25] : 6;
+    uint32_t decoded = decoded_bits(samples[type], depth);
+    return (struct cost){samples[type] * depth + decoded, decoded, type == 0 ? GREY : RGB};
+}
+
+/* ITU-T T.81, annex B: the frame header at at, or the scan header. */
+struct jpeg {
+    uint32_t components, scanned; /* in the frame; in its first scan */
+    uint32_t blocks, most;        /* sum of the sampling factors, and what they would be without subsampling */
+    bool progressive;
+};
+
+static void read_frame(const unsigned char *frame, struct jpeg *jpeg) {
+    uint32_t across = 1, down = 1;
+    jpeg->components = frame[9];
+    jpeg->progressive = (frame[1] & 3) == 2; /* SOF2, 6, 10, 14 */
+    jpeg->blocks = 0;
+    for (uint32_t i = 0; i < jpeg->components; i++) {
+        uint32_t h = frame[11 + 3 * i] >> 4, v = frame[11 + 3 * i] & 15;
+        across = h > across ? h : across;
+        down = v > down ? v : down;
+        jpeg->blocks += h * v;
+    }
+    jpeg->most = across * down;
+}
+
+static struct jpeg read_jpeg(const unsigned char *bytes, size_t length) {
+    struct jpeg jpeg = {.components = 3, .scanned = 3, .blocks = 3, .most = 1};
+    for (size_t at = 2; at + 10 <= length;) {
+        unsigned char marker = bytes[at + 1];
+        size_t size = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+        if (bytes[at] != 0xff || marker == 0xff) {
+            at++;
+            continue;
+        }
+        if (marker == 0x00 || marker == 0x01 || (marker >= 0xd0 && marker <= 0xd9)) {
+            at += 2;
+            continue;
+        }
+        if (marker == 0xda) {
+            jpeg.scanned = bytes[at + 4];
+            break;
+        }
+        bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+        if (frame && at + 10 + 3 * (size_t)bytes[at + 9] <= length) {
+            read_frame(bytes + at, &jpeg);
+        }
+        at += 2 + size;
+    }
+    return jpeg;
+}
+
+/* Several scans: libjpeg keeps the coefficients of the whole picture, 16 bits each. */
+static struct cost cost_of_jpeg(const unsigned char *bytes, size_t length) {
+    struct jpeg jpeg = read_jpeg(bytes, length);
+    uint32_t decoded = decoded_bits(jpeg.components, 8);
+    bool kept = jpeg.progressive || jpeg.scanned < jpeg.components;
+    uint32_t coefficients = kept ? (16 * jpeg.blocks + jpeg.most - 1) / jpeg.most : 0;
+    return (struct cost){decoded + coefficients, decoded, jpeg.components == 1 ? GREY : RGB};
+}
+
+/* RFC 9649: of VP8X, bit 4 of the flags is alpha, which lossy pictures have in a plane of its own. */
+static struct cost cost_of_webp(const unsigned char *bytes, size_t length) {
+    enum { HEADER = 4096 };
+    bool lossless = memmem(bytes, length < HEADER ? length : HEADER, "VP8L", 4) != NULL;
+    bool alpha = length > 20 && memcmp(bytes + 12, "VP8X", 4) == 0 && (bytes[20] & 0x10);
+    return (struct cost){lossless ? 2 * WORD : alpha ? WORD + 8 : WORD, WORD, RGB};
+}
+
+static struct cost cost_of_bmp(const unsigned char *bytes, size_t length) {
+    bool core = length > 15 && bytes[14] == 12;
+    size_t at = core ? 24 : 28;
+    uint32_t bits = length > at && bytes[at] <= 8 ? bytes[at] : WORD;
+    return (struct cost){bits, bits, RGB};
+}
+
+/* P2 and P5 may have 16 bits. */
+static struct cost cost_of_pnm(const unsigned char *bytes, size_t length) {
+    switch (length > 1 ? bytes[1] : '7') {
+    case '1':
+    case '4':
+        return (struct cost){1, 1, GREY};
+    case '2':
+    case '5':
+        return (struct cost){16, 16, GREY};
+    default:
+        return (struct cost){WORD, WORD, RGB};
+    }
+}
+
+/* ITU-T T.800, annex A: the components are counted 40 bytes behind the start of the codestream. */
+static struct cost cost_of_jpeg2000(const unsigned char *bytes, size_t length) {
+    const unsigned char *siz = memmem(bytes, length, "\xff\x4f\xff\x51", 4);
+    uint32_t components = siz && length - (size_t)(siz - bytes) > 41 && siz[40] == 0 ? siz[41] : 3;
+    uint32_t decoded = components < 3 ? 8 : WORD;
+    return (struct cost){32 * components + decoded, decoded, components < 3 ? GREY : RGB};
+}
+
+struct cost cost_of(enum format format, const unsigned char *bytes, size_t length) {
+    switch (format) {
+    case FORMAT_PNG:
+        return cost_of_png(bytes, length);
+    case FORMAT_JPEG:
+        return cost_of_jpeg(bytes, length);
+    case FORMAT_WEBP:
+        return cost_of_webp(bytes, length);
+    case FORMAT_BMP:
+        return cost_of_bmp(bytes, length);
+    case FORMAT_PNM:
+        return cost_of_pnm(bytes, length);
+    case FORMAT_JPEG2000:
+        return cost_of_jpeg2000(bytes, length);
+    default:
+        return (struct cost){8 + 8, 8, RGB}; /* GIF */
+    }
+}
+
+struct cost cost_of_tiff(const struct tiff_page *page) {
+    uint32_t bits = page->bits > 8 ? 16 : page->bits;
+    if (page->samples == 1) {
+        return (struct cost){2 * bits, bits, page->palette ? RGB : GREY};
+    }
+    uint32_t stored = bits * (page->samples < 8 ? page->samples : 8);
+    return (struct cost){2 * WORD + 2 * stored, WORD, RGB};
+}
+
+static uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
+size_t cost_bytes(const struct cost *cost, uint64_t pixels, bool turned) {
+    uint32_t painting = turned ? cost->decoded + cost->drawn : larger(cost->decoded, cost->drawn);
+    uint64_t bits;
+    if (__builtin_mul_overflow(pixels, larger(cost->decoding, painting), &bits)) {
+        return SIZE_MAX;
+    }
+    return bits / 8 + FIXED_BYTES;
+}

@@ -1,0 +1,32 @@
+/*
+ * What drawing a picture takes, told from its header before anything is decoded; the constants and their reasons are in
+ * raster/kind.h. Only bytes inside the given length are looked at. Any thread.
+ */
+#ifndef OCTAVO_RASTER_COST_H
+#define OCTAVO_RASTER_COST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "raster/header.h"
+#include "raster/tiff.h"
+
+/* Bits for each pixel. */
+struct cost {
+    uint32_t decoding; /* of all that a decoder holds at once */
+    uint32_t decoded;  /* of the picture when it is decoded */
+    uint32_t drawn;    /* of the bitmap */
+};
+
+/* Of a file of one page; of a TIFF, of its page. */
+struct cost cost_of(enum format format, const unsigned char *bytes, size_t length);
+struct cost cost_of_tiff(const struct tiff_page *page);
+
+/*
+ * Bytes for a page of so many pixels, its bitmap included. turned: its rows become columns or run from right to left,
+ * so that all of the bitmap is written to before the decoded rows can be given back. SIZE_MAX if they overflow.
+ */
+size_t cost_bytes(const struct cost *cost, uint64_t pixels, bool turned);
+
+#endif

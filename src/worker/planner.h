@@ -1,0 +1,41 @@
+/*
+ * From models, engines and the memory there is to the plan of the worker: the costs are what the predictor knows
+ * (memory/predict.h), the choice is memory/plan.h's. One thread.
+ */
+#ifndef OCTAVO_WORKER_PLANNER_H
+#define OCTAVO_WORKER_PLANNER_H
+
+#include "document/page.h"
+#include "memory/plan.h"
+#include "memory/predict.h"
+#include "model/catalog.h"
+#include "model/model.h"
+
+enum { PLANNER_ENGINES = 2 };
+
+struct planner {
+    struct predictor *predictor;                      /* borrowed */
+    const struct model_spec *specs[ROLE_COUNT];       /* NULL: not used */
+    const struct engine_kind *kinds[PLANNER_ENGINES]; /* in the order of wish; those that may be taken */
+    size_t kind_count;
+    int threads; /* wished for */
+    int tiles;   /* at least so many; 0: as few as fit */
+};
+
+struct planned {
+    struct plan plan;
+    const struct engine_kind *kind;
+    uint64_t floor, comfort; /* bytes (memory/plan.h) */
+    struct page_plan told;   /* as results tell it */
+};
+
+/* ERR_NO_MEMORY naming needed and available bytes. */
+int planner_choose(const struct planner *planner, uint64_t bytes, struct planned *ret);
+
+/* Input elements of the model's largest usual run, a page cut into so many tiles. */
+uint64_t planner_largest(const struct model_spec *spec, int tiles);
+
+/* Key under which a process's memory with the engine open and no model is learned, and what it takes at first sight. */
+char *planner_baseline_key(const struct engine_kind *kind);
+
+#endif

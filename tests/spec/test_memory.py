@@ -1,0 +1,157 @@
+"""`--memory` is a promise: under a real cgroup of that size nothing is killed, and what cannot be read says why."""
+import json
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from octavo import BIN, LETTER, ROOT, octavo, pdf, png, require_models, tiff
+
+COLUMNS = ROOT / "tests" / "samples" / "columns.pdf"
+INSTRUMENTED = any(word in str(BIN) for word in ("asan", "tsan"))
+REFUSAL = re.compile(r"there is not enough memory: .*?(\d+) bytes.*?(\d+) (?:bytes )?are available")
+
+real = pytest.mark.skipif(INSTRUMENTED, reason="the memory of an instrumented program says nothing")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def models():
+    require_models()
+
+
+class Cgroup:
+    """A memory cgroup of our own: v1 where its controller is mounted, else v2."""
+
+    def __init__(self, limit):
+        v1, v2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
+        self.old = (v1 / "memory.limit_in_bytes").exists()
+        parent = v1 if self.old else v2
+        self.folder = parent / f"octavo-test-{os.getpid()}"
+        self.folder.mkdir()
+        try:
+            if self.old:
+                self.write("memory.limit_in_bytes", limit)
+            else:
+                self.write("memory.max", limit)
+                self.write("memory.swap.max", 0)
+        except OSError:
+            self.folder.rmdir()
+            raise
+
+    def write(self, name, value):
+        (self.folder / name).write_text(str(value))
+
+    def enter(self):
+        """In the child, before it becomes octavo."""
+        self.write("cgroup.procs", os.getpid())
+
+    def kills(self):
+        name = "memory.oom_control" if self.old else "memory.events"
+        return int(re.search(r"^oom_kill (\d+)", (self.folder / name).read_text(), re.MULTILINE)[1])
+
+    def remove(self):
+        for _ in range(100):
+            try:
+                self.folder.rmdir()
+                return
+            except OSError:
+                time.sleep(0.05)
+
+
+@pytest.fixture
+def cgroup():
+    made = []
+
+    def make(limit):
+        try:
+            made.append(Cgroup(limit))
+        except OSError as error:
+            pytest.skip(f"no memory cgroup can be made here: {error}")
+        return made[-1]
+    yield make
+    for one in made:
+        one.remove()
+
+
+def timing(run, name):
+    return re.search(rf"^  {re.escape(name)} +(.*)$", run.stderr, re.MULTILINE)[1]
+
+
+@real
+@pytest.mark.parametrize("size, engine", [(512, "onnxruntime"), (512, "auto"), (320, "auto")])
+def test_nothing_is_killed_in_a_cgroup_of_that_size(cgroup, tmp_path, size, engine):
+    group = cgroup(size << 20)
+    book = tmp_path / "book.pdf"
+    book.write_bytes(pdf(8))
+    run = octavo("ocr", "--timing", "--engine", engine, "--memory", f"{size}M", "--jobs", "8", "-f", "text,json", "-o",
+                 tmp_path / "out", LETTER, COLUMNS, book, preexec_fn=group.enter)
+    assert run.returncode == 0, run.stderr
+    assert group.kills() == 0
+    whole = octavo("ocr", "--engine", engine, "-o", tmp_path / "whole", LETTER, COLUMNS, book)
+    assert whole.returncode == 0
+    for name in ("letter.txt", "book.txt"):
+        assert (tmp_path / "out" / name).read_text() == (tmp_path / "whole" / name).read_text()
+    assert int(re.match(r"(\d+) MB", timing(run, "peak memory (PSS)"))[1]) < size * 1.05
+
+
+def test_a_cgroup_is_the_budget_where_nothing_else_is_said(cgroup):
+    group = cgroup(700 << 20)
+    run = octavo("ocr", "--timing", LETTER, preexec_fn=group.enter)
+    assert INSTRUMENTED or run.returncode == 0, run.stderr
+    budget = int(re.match(r"(\d+) MB \(cgroups", timing(run, "budget"))[1]) if run.returncode == 0 else 700
+    assert 650 < budget < 734
+
+
+def test_too_little_memory_is_refused_at_the_start(tmp_path):
+    for size in ("1M", "24M", "48M"):
+        run = octavo("ocr", "--memory", size, "--dump-dir", tmp_path, LETTER)
+        assert run.returncode == 1 and run.stdout == ""
+        told = [line for line in run.stderr.splitlines() if "not enough memory" in line]
+        assert len(told) == 1, run.stderr
+        needed, available = map(int, re.search(r"(\d+)\D+(\d+)", told[0].split("memory", 1)[1]).groups())
+        assert needed > available, told
+
+
+@real
+def test_page_that_never_fits_is_refused_with_its_figures_and_the_others_are_read(tmp_path):
+    scan = tmp_path / "scan.tif"
+    scan.write_bytes(tiff([(100, 100), (100, 100)]))
+    big = tmp_path / "big.png"
+    big.write_bytes(png(9500, 9500))
+    run = octavo("ocr", "-v", "--memory", "320M", "--dump-dir", tmp_path / "dumps", "-o", tmp_path / "out", big, scan, LETTER)
+    assert run.returncode == 1
+    refused = [line for line in run.stderr.splitlines() if "not enough memory" in line]
+    assert len(refused) == 1 and refused[0].startswith(f"octavo: {big}: page 1: "), run.stderr
+    needed, available = map(int, REFUSAL.search(refused[0]).groups())
+    assert needed > 9500 * 9500 and needed > available > 0
+    assert (tmp_path / "out" / "scan.txt").exists() and (tmp_path / "out" / "letter.txt").exists()
+    assert "the ledger is balanced" in run.stderr
+    (dump,) = (tmp_path / "dumps").iterdir()
+    assert json.loads(dump.read_text())["reason"] == "refusal"
+
+
+@real
+def test_ledger_agrees_with_the_kernel_at_rest():
+    run = octavo("ocr", "--timing", "--memory", "1G", LETTER)
+    assert run.returncode == 0, run.stderr
+    charged = int(re.match(r"(\d+) MB at most, 0 bytes at the end", timing(run, "charged"))[1])
+    assert charged <= 1074
+    difference = timing(run, "ledger less PSS")
+    if difference != "not measured":
+        peak = int(re.match(r"(\d+) MB", timing(run, "peak memory (PSS)"))[1])
+        assert int(re.match(r"(\d+) MB", difference)[1]) <= max(64, 0.15 * peak)
+
+
+@real
+def test_many_documents_share_little_memory(tmp_path):
+    """More documents at once than have room: they wait, are closed for a while, and all are read."""
+    files = []
+    for number in range(24):
+        files.append(tmp_path / f"{number}.pdf")
+        files[-1].write_bytes(pdf(2))
+    run = octavo("ocr", "-v", "--memory", "320M", "--jobs", "24", "-o", tmp_path / "out", *files)
+    assert run.returncode == 0, run.stderr
+    assert len({path.read_text() for path in (tmp_path / "out").glob("*.txt")}) == 1
+    assert "the ledger is balanced" in run.stderr

@@ -1,0 +1,199 @@
+/* Plans for the memory there is: their order, and that what is chosen fits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "memory/plan.h"
+
+#include <cmocka.h> /* last: it has a macro fail() */
+
+/* Round figures, so that floors can be told by hand. The first keeps what runs took, the second does not. */
+static const struct plan_costs engines[] = {
+    {.engine = "wanted",
+     .baseline = 100,
+     .models = 3,
+     .model = {{.weights = 20, .loading = 30, .run = {400, 200, 150, 100}},
+               {.weights = 50, .loading = 60, .run = {40, 40, 40, 40}, .by_line = true},
+               {.weights = 5, .loading = 2, .run = {10, 10, 10, 10}}},
+     .keeps = true},
+    {.engine = "leaner",
+     .baseline = 50,
+     .models = 3,
+     .model = {{.weights = 10, .loading = 15, .run = {300, 150, 110, 80}},
+               {.weights = 25, .loading = 90, .run = {30, 30, 30, 30}, .by_line = true},
+               {.weights = 2, .loading = 1, .run = {8, 8, 8, 8}}}},
+};
+
+static uint64_t floor_of(int engine, int threads, int tiles, bool swapping) {
+    struct plan plan = {engine, threads, tiles, swapping};
+    return plan_floor(&engines[engine], &plan);
+}
+
+static uint64_t comfort_of(int engine, int threads, int tiles, bool swapping) {
+    struct plan plan = {engine, threads, tiles, swapping};
+    return plan_comfort(&engines[engine], &plan);
+}
+
+static void floors_are_sums(void **state) {
+    (void)state;
+    assert_int_equal(floor_of(0, 4, 1, false), 100 + 75 + 400 + 4 * 40 + 10 + 60);
+    assert_int_equal(floor_of(0, 1, 4, false), 100 + 75 + 100 + 40 + 10 + 60);
+    assert_int_equal(floor_of(1, 4, 1, false), 50 + 37 + 300);
+    assert_int_equal(floor_of(1, 1, 1, false), 50 + 37 + 300);
+    assert_int_equal(floor_of(1, 1, 4, false), 50 + 37 + 90); /* loading is the most */
+    assert_int_equal(floor_of(0, 1, 1, true), 100 + 20 + 400);
+    assert_int_equal(floor_of(0, 1, 4, true), 100 + 20 + 100);
+    assert_int_equal(floor_of(1, 1, 3, true), 50 + 10 + 110);
+    assert_int_equal(floor_of(1, 1, 4, true), 50 + 25 + 90);
+}
+
+static void comfort_has_room_for_all_at_once(void **state) {
+    (void)state;
+    assert_int_equal(comfort_of(0, 4, 1, false), floor_of(0, 4, 1, false));
+    assert_int_equal(comfort_of(1, 4, 1, false), 50 + 37 + 4 * 30 + 300 + 90);
+    assert_int_equal(comfort_of(1, 1, 2, false), 50 + 37 + 30 + 150 + 90);
+    assert_int_equal(comfort_of(0, 1, 2, true), floor_of(0, 1, 2, true));
+}
+
+struct expectation {
+    uint64_t bytes;
+    struct plan plan;
+};
+
+/* From plenty down: more tiles, fewer threads from one tile again, the leaner engine, one model at a time. */
+static const struct expectation expectations[] = {
+    {UINT64_MAX, {0, 4, 1, false}}, {805, {0, 4, 1, false}}, /* 100 + 75 + 60 + 10 + 160 + 400 */
+    {804, {0, 4, 2, false}},        {605, {0, 4, 2, false}}, {604, {0, 4, 3, false}}, {555, {0, 4, 3, false}},
+    {554, {0, 4, 4, false}},        {505, {0, 4, 4, false}}, {504, {0, 3, 4, false}}, {465, {0, 3, 4, false}},
+    {464, {0, 2, 4, false}},        {425, {0, 2, 4, false}}, {424, {0, 1, 4, false}}, {385, {0, 1, 4, false}},
+    {384, {1, 4, 2, false}},        {237, {1, 4, 2, false}}, {236, {1, 4, 3, false}}, {197, {1, 4, 3, false}},
+    {196, {1, 4, 4, false}},        {177, {1, 4, 4, false}}, {176, {1, 1, 3, true}},  {170, {1, 1, 3, true}},
+    {169, {1, 1, 4, true}},         {165, {1, 1, 4, true}},
+};
+
+static void smaller_plans_come_in_order(void **state) {
+    (void)state;
+    for (size_t i = 0; i < array_length(expectations); i++) {
+        struct plan plan;
+        assert_int_equal(plan_choose(engines, 2, 4, expectations[i].bytes, &plan), 0);
+        assert_int_equal(plan.engine, expectations[i].plan.engine);
+        assert_int_equal(plan.threads, expectations[i].plan.threads);
+        assert_int_equal(plan.tiles, expectations[i].plan.tiles);
+        assert_int_equal(plan.swapping, expectations[i].plan.swapping);
+    }
+}
+
+static void fewer_threads_may_save_tiles(void **state) {
+    (void)state;
+    /* Lines are most of it: with 3 threads a page need not be cut. */
+    const struct plan_costs costs = {
+        .engine = "e",
+        .models = 2,
+        .model = {{.run = {30, 20, 20, 20}}, {.run = {100, 100, 100, 100}, .by_line = true}},
+        .keeps = true};
+    struct plan plan;
+    assert_int_equal(plan_choose(&costs, 1, 4, 419, &plan), 0);
+    assert_int_equal(plan.threads, 3);
+    assert_int_equal(plan.tiles, 1);
+}
+
+static void swapping_tries_the_wanted_engine_first(void **state) {
+    (void)state;
+    struct plan_costs two[2] = {engines[0], engines[1]};
+    two[1].model[1].loading = 5000; /* does not fit in any way */
+    struct plan plan;
+    assert_int_equal(plan_choose(two, 2, 4, 384, &plan), 0);
+    assert_true(plan.swapping);
+    assert_int_equal(plan.engine, 0);
+    assert_int_equal(plan.threads, 1);
+    assert_int_equal(plan.tiles, 2); /* 100 + 20 + 200 */
+}
+
+/* Place of a plan in the order; the smaller the plan, the larger. */
+static int place_of(const struct plan *plan, int threads) {
+    int kind = plan->swapping ? 2 + plan->engine : plan->engine;
+    return (kind * threads + (threads - plan->threads)) * PLAN_TILES + plan->tiles - 1;
+}
+
+static void more_memory_never_gives_a_smaller_plan(void **state) {
+    (void)state;
+    unsigned seed = 7;
+    for (int round = 0; round < 200; round++) {
+        struct plan_costs random[2] = {engines[0], engines[1]};
+        for (int i = 0; i < 6; i++) {
+            struct plan_model *model = &random[i / 3].model[i % 3];
+            model->weights = (uint64_t)rand_r(&seed) % 100;
+            model->loading = (uint64_t)rand_r(&seed) % 100;
+            model->run[0] = (uint64_t)rand_r(&seed) % 400;
+            model->run[1] = model->run[0] * 2 / 3;
+            model->run[2] = model->run[3] = model->run[0] / 2;
+            random[i / 3].keeps = rand_r(&seed) % 2;
+        }
+        int last = INT32_MAX;
+        for (uint64_t bytes = 0; bytes < 2600; bytes += 13) {
+            struct plan plan;
+            if (plan_choose(random, 2, 5, bytes, &plan) != 0) {
+                assert_int_equal(last, INT32_MAX);
+                continue;
+            }
+            assert_true(plan_floor(&random[plan.engine], &plan) <= bytes);
+            assert_true(plan_comfort(&random[plan.engine], &plan) >= plan_floor(&random[plan.engine], &plan));
+            assert_true(place_of(&plan, 5) <= last);
+            last = place_of(&plan, 5);
+        }
+        assert_int_not_equal(last, INT32_MAX);
+    }
+}
+
+static void no_plan_is_refused_with_figures(void **state) {
+    (void)state;
+    const struct plan_costs large = {.engine = "e",
+                                     .baseline = 40000000,
+                                     .models = 1,
+                                     .model = {{.weights = 10000000, .run = {90000000, 70000000, 70000000, 60000001}}}};
+    struct plan plan = {.threads = 77};
+    assert_int_equal(plan_choose(&large, 1, 2, 110000000, &plan), ERR_NO_MEMORY);
+    assert_string_equal(error_detail(), "reading needs 110.1 MB at the least, 110.0 MB are available");
+    assert_int_equal(plan.threads, 77); /* untouched */
+    assert_int_equal(plan_choose(&large, 1, 2, 110000001, &plan), 0);
+    assert_int_equal(plan_choose(engines, 2, 4, 164, &plan), ERR_NO_MEMORY);
+}
+
+static void plan_is_told_as_json(void **state) {
+    (void)state;
+    static const struct {
+        struct plan plan;
+        const char *text;
+    } told[] = {
+        {{0, 4, 1, false}, "{\"engine\":\"wanted\",\"threads\":4,\"tiles\":1,\"swapping\":false,\"reduced\":false}"},
+        {{0, 4, 2, false}, "{\"engine\":\"wanted\",\"threads\":4,\"tiles\":2,\"swapping\":false,\"reduced\":true}"},
+        {{0, 3, 1, false}, "{\"engine\":\"wanted\",\"threads\":3,\"tiles\":1,\"swapping\":false,\"reduced\":true}"},
+        {{1, 4, 1, false}, "{\"engine\":\"leaner\",\"threads\":4,\"tiles\":1,\"swapping\":false,\"reduced\":true}"},
+        {{1, 1, 1, true}, "{\"engine\":\"leaner\",\"threads\":1,\"tiles\":1,\"swapping\":true,\"reduced\":true}"},
+    };
+    for (size_t i = 0; i < array_length(told); i++) {
+        struct json *json cleanup(json_drop) = plan_to_json(&told[i].plan, engines, 4);
+        char *text cleanup(drop_memory) = json_text(json, false);
+        assert_string_equal(text, told[i].text);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(floors_are_sums),
+        cmocka_unit_test(comfort_has_room_for_all_at_once),
+        cmocka_unit_test(smaller_plans_come_in_order),
+        cmocka_unit_test(fewer_threads_may_save_tiles),
+        cmocka_unit_test(swapping_tries_the_wanted_engine_first),
+        cmocka_unit_test(more_memory_never_gives_a_smaller_plan),
+        cmocka_unit_test(no_plan_is_refused_with_figures),
+        cmocka_unit_test(plan_is_told_as_json),
+    };
+    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}

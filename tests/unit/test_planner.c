@@ -1,0 +1,110 @@
+/* From the real catalog and its priors to plans. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "worker/planner.h"
+
+#include <cmocka.h>
+
+#define MEGABYTE UINT64_C(1000000)
+
+struct bench {
+    struct catalog catalog;
+    struct planner planner;
+};
+
+static void set_up(struct bench *bench, const struct engine_kind *first, const struct engine_kind *second) {
+    *bench = (struct bench){.planner = {.threads = 2, .predictor = predictor_new(), .kinds = {first, second}}};
+    bench->planner.kind_count = second ? 2 : 1;
+    assert_int_equal(catalog_load("share/octavo/catalog.yaml", &bench->catalog), 0);
+    for (size_t i = bench->catalog.count; i-- > 0;) {
+        bench->planner.specs[bench->catalog.specs[i].role] = &bench->catalog.specs[i];
+    }
+}
+
+static void tear_down(struct bench *bench) {
+    predictor_drop(&bench->planner.predictor);
+    catalog_done(&bench->catalog);
+}
+
+/* From much memory to little: each plan fits, none is larger than the one before, and the last word is a refusal. */
+static void shrink(struct bench *bench) {
+    uint64_t before = UINT64_MAX;
+    bool reduced = false;
+    for (uint64_t bytes = 2000 * MEGABYTE;; bytes -= 20 * MEGABYTE) {
+        struct planned planned;
+        int result = planner_choose(&bench->planner, bytes, &planned);
+        if (result != 0) {
+            assert_int_equal(result, ERR_NO_MEMORY);
+            assert_true(bytes < 150 * MEGABYTE);
+            break;
+        }
+        assert_true(planned.floor <= bytes);
+        assert_true(planned.floor <= planned.comfort);
+        assert_true(planned.floor <= before);
+        assert_true(planned.told.reduced || !reduced);
+        assert_string_equal(planned.told.engine, planned.kind->name);
+        before = planned.floor;
+        reduced = planned.told.reduced;
+    }
+    assert_true(reduced);
+}
+
+static void test_plans_shrink(void **state) {
+    (void)state;
+    struct bench bench;
+    set_up(&bench, &engine_onnxruntime, NULL);
+    shrink(&bench);
+    tear_down(&bench);
+}
+
+static void test_the_leaner_engine_comes_last(void **state) {
+    (void)state;
+    struct bench bench;
+    struct planned planned;
+    set_up(&bench, &engine_openvino, &engine_onnxruntime);
+    assert_int_equal(planner_choose(&bench.planner, 2000 * MEGABYTE, &planned), 0);
+    assert_ptr_equal(planned.kind, &engine_openvino);
+    assert_false(planned.told.reduced);
+    assert_int_equal(planner_choose(&bench.planner, 200 * MEGABYTE, &planned), 0);
+    assert_ptr_equal(planned.kind, &engine_onnxruntime);
+    assert_true(planned.told.reduced);
+    tear_down(&bench);
+}
+
+static void test_tiles_that_are_wished_for(void **state) {
+    (void)state;
+    struct bench bench;
+    struct planned planned;
+    set_up(&bench, &engine_onnxruntime, NULL);
+    bench.planner.tiles = 3;
+    assert_int_equal(planner_choose(&bench.planner, 2000 * MEGABYTE, &planned), 0);
+    assert_int_equal(planned.told.tiles, 3);
+    assert_false(planned.told.reduced);
+    tear_down(&bench);
+}
+
+static void test_more_tiles_are_smaller(void **state) {
+    (void)state;
+    struct bench bench;
+    set_up(&bench, &engine_onnxruntime, NULL);
+    const struct model_spec *detect = bench.planner.specs[ROLE_DETECT];
+    for (int tiles = 2; tiles <= PLAN_TILES; tiles++) {
+        assert_true(planner_largest(detect, tiles) < planner_largest(detect, tiles - 1));
+    }
+    tear_down(&bench);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plans_shrink),
+        cmocka_unit_test(test_the_leaner_engine_comes_last),
+        cmocka_unit_test(test_tiles_that_are_wished_for),
+        cmocka_unit_test(test_more_tiles_are_smaller),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
