@@ -31,9 +31,7 @@ void buffer_add_format(struct buffer *buffer, const char *pattern, ...) {
     va_start(arguments, pattern);
     int length = vasprintf(&text, pattern, arguments);
     va_end(arguments);
-    if (length < 0) {
-        abort();
-    }
+    or_end(length < 0 ? NULL : text);
     buffer_add(buffer, text, (size_t)length);
 }
 

@@ -14,14 +14,6 @@
 static cJSON *inner(const struct json *value) { return (cJSON *)(uintptr_t)value; }
 static struct json *outer(cJSON *value) { return (struct json *)value; }
 
-/* A refused small allocation ends the process (base/memory.h). */
-static cJSON *or_abort(cJSON *value) {
-    if (!value) {
-        abort();
-    }
-    return value;
-}
-
 int json_parse(const char *text, size_t length, struct json **ret) {
     const char *stop = NULL;
     cJSON *value = cJSON_ParseWithLengthOpts(text, length, &stop, 0);
@@ -33,18 +25,14 @@ int json_parse(const char *text, size_t length, struct json **ret) {
 }
 
 char *json_text(const struct json *value, bool indented) {
-    char *text = indented ? cJSON_Print(inner(value)) : cJSON_PrintUnformatted(inner(value));
-    if (!text) {
-        abort();
-    }
-    return text;
+    return or_end(indented ? cJSON_Print(inner(value)) : cJSON_PrintUnformatted(inner(value)));
 }
 
 struct json *json_object_new(void) {
-    return outer(or_abort(cJSON_CreateObject()));
+    return outer(or_end(cJSON_CreateObject()));
 }
 struct json *json_array_new(void) {
-    return outer(or_abort(cJSON_CreateArray()));
+    return outer(or_end(cJSON_CreateArray()));
 }
 
 void json_drop(struct json **value) {
@@ -54,38 +42,32 @@ void json_drop(struct json **value) {
 
 static cJSON *string_new(const char *text) {
     if (!text) {
-        return or_abort(cJSON_CreateNull());
+        return or_end(cJSON_CreateNull());
     }
     char *valid cleanup(drop_memory) = utf8_valid_copy(text, strlen(text));
-    return or_abort(cJSON_CreateString(valid));
+    return or_end(cJSON_CreateString(valid));
 }
 
 static cJSON *real_new(double number, int decimals) {
     if (!isfinite(number)) {
-        return or_abort(cJSON_CreateNull());
+        return or_end(cJSON_CreateNull());
     }
     double scale = pow(10, decimals);
-    return or_abort(cJSON_CreateNumber(round(number * scale) / scale));
+    return or_end(cJSON_CreateNumber(round(number * scale) / scale));
 }
 
 static void put(struct json *object, const char *key, cJSON *value) {
-    if (!cJSON_AddItemToObject(inner(object), key, value)) {
-        abort();
-    }
+    or_end(cJSON_AddItemToObject(inner(object), key, value) ? object : NULL);
 }
 
-static void push(struct json *array, cJSON *value) {
-    if (!cJSON_AddItemToArray(inner(array), value)) {
-        abort();
-    }
-}
+static void push(struct json *array, cJSON *value) { or_end(cJSON_AddItemToArray(inner(array), value) ? array : NULL); }
 
 void json_set(struct json *object, const char *key, struct json *value) { put(object, key, inner(value)); }
 
 void json_set_string(struct json *object, const char *key, const char *text) { put(object, key, string_new(text)); }
 
 void json_set_int(struct json *object, const char *key, int64_t number) {
-    put(object, key, or_abort(cJSON_CreateNumber((double)number)));
+    put(object, key, or_end(cJSON_CreateNumber((double)number)));
 }
 
 void json_set_real(struct json *object, const char *key, double number, int decimals) {
@@ -93,7 +75,7 @@ void json_set_real(struct json *object, const char *key, double number, int deci
 }
 
 void json_set_bool(struct json *object, const char *key, bool truth) {
-    put(object, key, or_abort(cJSON_CreateBool(truth)));
+    put(object, key, or_end(cJSON_CreateBool(truth)));
 }
 
 void json_append(struct json *array, struct json *value) { push(array, inner(value)); }

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-static void *or_end(void *block) {
+void *or_end(void *block) {
     if (!block) {
         fputs("octavo: out of memory for a small allocation, ending this process\n", stderr);
         _Exit(70);

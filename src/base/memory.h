@@ -31,6 +31,9 @@ void *alloc(size_t count, size_t size);
 /* Changes a block to count * size bytes, contents kept, growth not zeroed. Never NULL. */
 void *resize(void *block, size_t count, size_t size);
 
+/* Passes block on; NULL, a small allocation that was refused, ends the process as above. For libraries' own blocks. */
+void *or_end(void *block);
+
 /* Copies of a string; the caller frees them. Never NULL; NULL in gives NULL out. */
 char *copy_string(const char *text);
 char *copy_bytes(const char *bytes, size_t length);

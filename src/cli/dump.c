@@ -173,7 +173,7 @@ static const struct figure *figure_of(const char *word, bool first) {
 
 static void add_event(struct columns *columns, const struct json *event) {
     const char *word = describe_text(event, "event", "?");
-    char *before cleanup(drop_memory) = format("%10.3f s", -json_real(event, "at", 0));
+    char *before cleanup(drop_memory) = format("%10.3f s", 0 - json_real(event, "at", 0));
     char *process cleanup(drop_memory) = format("%.0f", json_real(event, "process", 0));
     char *a cleanup(drop_memory) = figure_text(figure_of(word, true), json_real(event, "a", 0));
     char *b cleanup(drop_memory) = figure_text(figure_of(word, false), json_real(event, "b", 0));

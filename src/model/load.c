@@ -205,7 +205,7 @@ static uint64_t verify(struct manager *manager, const struct entry *entry, uint6
     manager->deficit += missing;
     if (missing > 0) {
         recorder_note(options->recorder, EVENT_DEFICIT, entry->spec->id, (int64_t)all, freed);
-        log_line(LOG_WARNING, "model %s gave back %.1f of %.1f MB", entry->spec->id, (double)freed / 1e6,
+        log_line(LOG_INFO, "model %s gave back %.1f of %.1f MB", entry->spec->id, (double)freed / 1e6,
                  (double)expected / 1e6);
     }
     return all - missing;

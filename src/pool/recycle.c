@@ -1,5 +1,6 @@
 #include "pool/recycle.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -32,7 +33,9 @@ char *recycle_judge(struct recycle *recycle, const struct rest *rest) {
     if (rest->deficit > MOST_DEFICIT) {
         return format("%llu MB of unloaded models were not given back", (unsigned long long)(rest->deficit / 1000000));
     }
-    if (rest->handles > 0) {
+    bool again = recycle->handles > 0; /* once it may be a page that came while the worker was asked */
+    recycle->handles = rest->handles;
+    if (again && rest->handles > 0) {
         return format("%llu model handles are held by nobody", (unsigned long long)rest->handles);
     }
     if (slope_climbs(recycle->documents, recycle->heap, recycle->count, HEAP_CLIMB)) {

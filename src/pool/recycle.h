@@ -17,6 +17,7 @@ struct rest {
 struct recycle {
     double documents[RECYCLE_POINTS], heap[RECYCLE_POINTS], pss[RECYCLE_POINTS]; /* the newest */
     size_t count;
+    uint64_t handles; /* at the last point */
 };
 
 /* A new worker: its past is no more. */

@@ -377,6 +377,9 @@ static void take_quiet(struct supervisor *supervisor, const struct json *message
         return;
     }
     supervisor->since_quiet = 0;
+    if (supervisor->count > 0) { /* it was; the next page is in its hands already */
+        return;
+    }
     supervisor->quiet = true;
     const struct rest rest = {.documents = supervisor->documents,
                               .heap = (uint64_t)json_int(message, "heap", 0),
@@ -441,12 +444,6 @@ int supervisor_receive(struct supervisor *supervisor) {
     const char *op = result == 0 ? json_string(message, "op") : "";
     if (strcmp(op, "pong") == 0) {
         return take_pong(supervisor, message);
-    }
-    /* A worker that does not know share, plan and ping yet answers them so. */
-    if (strcmp(op, "failed") == 0 && error_from_word(json_string(message, "error")) == ERR_PROTOCOL) {
-        supervisor->pinged_at = 0;
-        supervisor->plan_open = false;
-        return 0;
     }
     if (strcmp(op, "failed") == 0 && supervisor->state == WORKER_STARTING) {
         const char *detail = json_string(message, "detail");

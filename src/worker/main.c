@@ -158,6 +158,9 @@ static void tell_quiet(void *context) {
         setup_save(&worker->setup);
     }
     manager_read(worker->setup.manager, &state);
+    if (crew_pages(worker->crew) > 0) {
+        return; /* a page has come meanwhile: what was read is not of a quiet moment */
+    }
     struct json *body cleanup(json_drop) = json_object_new();
     json_set_string(body, "op", "quiet");
     json_set_int(body, "heap", heap_live());

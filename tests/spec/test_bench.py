@@ -83,7 +83,7 @@ def test_figures_are_found_in_what_timing_tells():
 
 def test_every_document_has_an_outcome():
     found = {"a": {"pages": [{}]}, "b": {"pages": [{}]}}
-    lines = ["octavo: b: page 2: the page took longer than the limit: 60 seconds; simplify it",
+    lines = ["octavo: b: page 2: it took longer than the limit: 60 seconds; simplify it",
              "octavo: c: the file is empty; send it again"]
     assert limited.outcomes(["a", "b", "c", "d"], found, lines) == {
         "a": "read", "b": "partly", "c": "empty", "d": "unanswered"}

@@ -16,7 +16,8 @@ DUMP = {
         "waiters": [{"name": "raster", "pid": 4712, "kind": "drawing", "bytes": 77000000, "waited": 1.25}]},
     "memory": {"tree": 310000000, "level": "high"},
     "predictions": {"samples": 110, "under": 1, "median": 0.8351, "p99": 0.9512, "histogram": [],
-                    "keys": [{"key": "rec run", "a": 600000, "b": 205.5, "samples": 90, "elements": 98304, "bound": 23000000}]},
+                    "keys": [{"key": "rec run", "a": 600000, "b": 205.5, "samples": 90, "elements": 98304,
+                              "bound": 23000000}]},
     "recorder": {
         "events": [
             {"at": 12.5, "process": 4711, "event": "run", "text": "det", "a": 100000000, "b": 90500000},
@@ -53,7 +54,7 @@ def test_dump_is_told_for_people(tmp_path):
                  "-12.500 s | 4711 | run | det | predicted 100.0 MB, took 90.5 MB",
                  "-3.250 s | 4711 | load_failed | rec | error no_input, next try in 1.500 s",
                  r"-0.001 s | 4700 | worker | killed\x1B[2J | pid 4711, pages in hand 2",
-                 "0.000 s | 4700 | of_tomorrow | x | a 1, b 2"):
+                 "-0.000 s | 4700 | of_tomorrow | x | a 1, b 2"):
         assert line in told, run.stdout
     assert "\x1b" not in run.stdout
 
@@ -74,11 +75,13 @@ def test_json_gives_the_dump_back(tmp_path):
 @pytest.mark.parametrize("content", [
     {"reason": "request"},
     {"reason": "request", "ledger": None, "memory": None, "predictions": None, "recorder": None},
-    {"reason": "request", "at": 7, "version": [], "ledger": [1], "memory": "x", "predictions": 5, "recorder": {"events": {}}},
+    {"reason": "request", "at": 7, "version": [], "ledger": [1], "memory": "x", "predictions": 5,
+     "recorder": {"events": {}}},
     {"reason": "", "ledger": {"accounts": [1, None, {}, {"held": 5}], "waiters": [{}, "x"], "budget": "much"},
-     "predictions": {"keys": [{}, 3]}, "recorder": {"events": [{}, 1, None, {"event": 3, "a": 1e300, "b": "x", "at": -1e300}],
-                                                    "counts": []}},
-    {"reason": "request", "recorder": {"events": [{"event": "load_failed", "a": -1e18}, {"event": "load_failed", "a": 1e300}]}},
+     "predictions": {"keys": [{}, 3]},
+     "recorder": {"events": [{}, 1, None, {"event": 3, "a": 1e300, "b": "x", "at": -1e300}], "counts": []}},
+    {"reason": "request",
+     "recorder": {"events": [{"event": "load_failed", "a": -1e18}, {"event": "load_failed", "a": 1e300}]}},
 ], ids=["bare", "null", "other types", "empty members", "absurd codes"])
 def test_what_is_missing_or_odd_is_left_out(tmp_path, content):
     run = octavo("doctor", "--dump", dump(tmp_path, content))

@@ -261,13 +261,10 @@ static void start(struct sleeper *sleeper, struct ledger *ledger, int account, s
 
 enum cause { CREDIT, CLOSE, BUDGET, SEATS, PRIORITY, WITHDRAW, CANCEL, NOTE, MOVE, OWN_CLOSE, CAUSES };
 
-/* The sleeper asks for 50 bytes and a seat; it lacks only what the cause brings. */
-static void wake_by(enum cause cause, struct ledger *ledger, int account, int holder) {
+/* Takes what the cause will give back; a ticket if the cause is to withdraw it. */
+static int hold_for(enum cause cause, struct ledger *ledger, int holder) {
     struct ledger_request all = {.kind = CHARGE_RUN, .bytes = 100, .seats = 1, .deadline = 0};
-    struct ledger_request bits = {.kind = CHARGE_RUN, .class = LEDGER_NEW_WORK, .bytes = 50, .seats = 1};
-    bits.deadline = INT64_MAX;
     int ticket = -1;
-    struct sleeper sleeper;
     if (cause == PRIORITY) {
         ledger_set_least_priority(ledger, 1);
     } else if (cause == WITHDRAW) {
@@ -279,6 +276,15 @@ static void wake_by(enum cause cause, struct ledger *ledger, int account, int ho
     } else {
         assert_int_equal(ledger_charge(ledger, holder, &all), 0);
     }
+    return ticket;
+}
+
+/* The sleeper asks for 50 bytes and a seat; it lacks only what the cause brings. */
+static void wake_by(enum cause cause, struct ledger *ledger, int account, int holder) {
+    struct ledger_request bits = {
+        .kind = CHARGE_RUN, .class = LEDGER_NEW_WORK, .bytes = 50, .seats = 1, .deadline = INT64_MAX};
+    int ticket = hold_for(cause, ledger, holder);
+    struct sleeper sleeper;
     start(&sleeper, ledger, account, bits);
     int64_t from = clock_now();
     switch (cause) {
@@ -319,8 +325,7 @@ static void wake_by(enum cause cause, struct ledger *ledger, int account, int ho
         ledger_close_account(ledger, account);
     }
     pthread_join(sleeper.thread, NULL);
-    int expected = cause == CANCEL || cause == OWN_CLOSE ? ERR_INTERRUPTED : 0;
-    assert_int_equal(atomic_load(&sleeper.result), expected);
+    assert_int_equal(atomic_load(&sleeper.result), cause == CANCEL || cause == OWN_CLOSE ? ERR_INTERRUPTED : 0);
     assert_true(atomic_load(&sleeper.ended) - from < 10 * SECOND);
 }
 
@@ -375,7 +380,7 @@ struct stream {
     int account;
     struct ledger_request request;
     atomic_bool *stop;
-    uint64_t rounds;
+    atomic_ullong rounds;
     pthread_t thread;
 };
 
@@ -389,7 +394,7 @@ static void *flow(void *argument) {
         request.deadline = clock_now() + 50 * MILLISECOND;
         int second = ledger_charge(stream->ledger, stream->account, &request);
         ledger_credit(stream->ledger, stream->account, request.kind, ((first == 0) + (second == 0)) * request.bytes, 0);
-        stream->rounds++;
+        atomic_fetch_add(&stream->rounds, 1);
     }
     return NULL;
 }
@@ -406,16 +411,22 @@ static double wait_among(struct ledger_request small, struct ledger_request big)
         streams[i] = (struct stream){.ledger = ledger, .account = account, .request = small, .stop = &stop};
         assert_int_equal(pthread_create(&streams[i].thread, NULL, flow, &streams[i]), 0);
     }
-    usleep(2000);
+    struct ledger_state state = {0};
+    while (state.charges == 0) {
+        usleep(2000);
+        ledger_read(ledger, &state);
+    }
     int64_t from = clock_now();
     assert_int_equal(ledger_charge(ledger, account, &big), 0);
     double waited = clock_seconds(clock_now() - from);
     ledger_credit(ledger, account, big.kind, big.bytes, 0);
     atomic_store(&stop, true);
+    uint64_t rounds = 0;
     for (int i = 0; i < STREAMS; i++) {
         pthread_join(streams[i].thread, NULL);
-        assert_true(streams[i].rounds > 0);
+        rounds += (uint64_t)streams[i].rounds;
     }
+    assert_true(rounds > 0);
     assert_true(ledger_is_sound(ledger));
     return waited;
 }
