@@ -120,7 +120,7 @@ def test_page_that_never_fits_is_refused_with_its_figures_and_the_others_are_rea
     scan.write_bytes(tiff([(100, 100), (100, 100)]))
     big = tmp_path / "big.png"
     big.write_bytes(png(9500, 9500))
-    run = octavo("ocr", "-v", "--memory", "320M", "--dump-dir", tmp_path / "dumps", "-o", tmp_path / "out", big, scan, LETTER)
+    run = octavo("ocr", "-v", "--memory", "200M", "--dump-dir", tmp_path / "dumps", "-o", tmp_path / "out", big, scan, LETTER)
     assert run.returncode == 1
     refused = [line for line in run.stderr.splitlines() if "not enough memory" in line]
     assert len(refused) == 1 and refused[0].startswith(f"octavo: {big}: page 1: "), run.stderr
