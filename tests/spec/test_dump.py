@@ -23,7 +23,7 @@ DUMP = {
             {"at": 12.5, "process": 4711, "event": "run", "text": "det", "a": 100000000, "b": 90500000},
             {"at": 3.25, "process": 4711, "event": "load_failed", "text": "rec", "a": -2, "b": 1500000000},
             {"at": 0.001, "process": 4700, "event": "worker", "text": "killed\x1b[2J", "a": 4711, "b": 2},
-            {"at": 0, "process": 4700, "event": "of_tomorrow", "text": "x", "a": 1, "b": 2}],
+            {"at": 0.00100001, "process": 4700, "event": "of_tomorrow", "text": "x", "a": 1, "b": 2}],
         "counts": {"run": 400, "evict": 0, "worker": 1}},
 }
 
@@ -54,7 +54,7 @@ def test_dump_is_told_for_people(tmp_path):
                  "-12.500 s | 4711 | run | det | predicted 100.0 MB, took 90.5 MB",
                  "-3.250 s | 4711 | load_failed | rec | error no_input, next try in 1.500 s",
                  r"-0.001 s | 4700 | worker | killed\x1B[2J | pid 4711, pages in hand 2",
-                 "-0.000 s | 4700 | of_tomorrow | x | a 1, b 2"):
+                 "-0.001 s | 4700 | of_tomorrow | x | a 1, b 2"):
         assert line in told, run.stdout
     assert "\x1b" not in run.stdout
 
