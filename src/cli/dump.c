@@ -219,7 +219,7 @@ static void add_recorder(const struct json *recorder, struct buffer *text) {
 
 static int read_dump(const char *path, struct json **ret) {
     char *text cleanup(drop_memory) = NULL;
-    size_t length;
+    size_t length = 0;
     int fd cleanup(drop_fd) = open(path, O_RDONLY | O_CLOEXEC);
     int result = fd < 0 ? fail(ERR_NO_INPUT, "%s", strerror(errno)) : file_read(fd, DUMP_LIMIT, &text, &length);
     if (result == ERR_NO_INPUT) {

@@ -71,9 +71,10 @@ static void add_ledger(struct buffer *table, const struct pool *pool) {
     char *machine cleanup(drop_memory) = format("%.0f MB (cgroups and machine)", (double)end->budget / 1e6);
     char *charged cleanup(drop_memory) =
         format("%.0f MB at most, %llu bytes at the end", (double)end->peak / 1e6, (unsigned long long)end->charged);
-    char *waits cleanup(drop_memory) = format("%llu of %llu charges, %.3f s in all, %llu refusals",
-                                              (unsigned long long)end->waits, (unsigned long long)end->charges,
-                                              end->waited, (unsigned long long)(end->refusals + pool->core.refusals));
+    uint64_t refusals = end->refusals + pool->core.refusals;
+    char *waits cleanup(drop_memory) =
+        format("%llu of %llu charges, %.3f s in all, %llu refusals", (unsigned long long)end->waits,
+               (unsigned long long)end->charges, end->waited, (unsigned long long)refusals);
     char *difference cleanup(drop_memory) =
         format("%.0f MB at most, %.0f MB in 95 of 100 of %zu moments", (double)largest / 1e6, (double)p95 / 1e6,
                pool->reconciliation.count);

@@ -221,11 +221,13 @@ static int plan_from_json(const struct json *object, struct page_plan *ret) {
     if (!object) {
         return 0;
     }
-    int result = engine && strlen(engine) < sizeof(plan.engine) ? 0 : bad("plan");
-    result = result ? result : number_from_json(object, "threads", 1, 65535, &plan.threads);
+    if (!engine || strlen(engine) >= sizeof(plan.engine)) {
+        return bad("plan");
+    }
+    memcpy(plan.engine, engine, strlen(engine));
+    int result = number_from_json(object, "threads", 1, 65535, &plan.threads);
     result = result ? result : number_from_json(object, "tiles", 1, 65535, &plan.tiles);
     if (result == 0) {
-        memcpy(plan.engine, engine, strlen(engine));
         *ret = plan;
     }
     return result;

@@ -58,18 +58,18 @@ static void *counted(void *block) {
     return block;
 }
 
-void *malloc(size_t size) { return counted(__libc_malloc(size)); }
+static void *counted_malloc(size_t size) { return counted(__libc_malloc(size)); }
 
-void *calloc(size_t count, size_t size) { return counted(__libc_calloc(count, size)); }
+static void *counted_calloc(size_t count, size_t size) { return counted(__libc_calloc(count, size)); }
 
-void free(void *block) {
+static void counted_free(void *block) {
     if (block) {
         add(-(int64_t)malloc_usable_size(block));
         __libc_free(block);
     }
 }
 
-void *realloc(void *block, size_t size) {
+static void *counted_realloc(void *block, size_t size) {
     int64_t before = block ? (int64_t)malloc_usable_size(block) : 0;
     void *moved = __libc_realloc(block, size);
     if (moved || size == 0) {
@@ -78,11 +78,9 @@ void *realloc(void *block, size_t size) {
     return counted(moved);
 }
 
-void *memalign(size_t alignment, size_t size) { return counted(__libc_memalign(alignment, size)); }
+static void *counted_memalign(size_t alignment, size_t size) { return counted(__libc_memalign(alignment, size)); }
 
-void *aligned_alloc(size_t alignment, size_t size) { return counted(__libc_memalign(alignment, size)); }
-
-int posix_memalign(void **ret, size_t alignment, size_t size) {
+static int counted_posix_memalign(void **ret, size_t alignment, size_t size) {
     if (alignment % sizeof(void *) != 0 || (alignment & (alignment - 1)) != 0 || alignment == 0) {
         return EINVAL;
     }
@@ -93,6 +91,16 @@ int posix_memalign(void **ret, size_t alignment, size_t size) {
     *ret = block;
     return 0;
 }
+
+/* The family that this process calls, and all libraries in it. */
+#define REPLACE(name) __typeof__(name) name __attribute__((alias("counted_" #name)))
+REPLACE(malloc);
+REPLACE(calloc);
+REPLACE(free);
+REPLACE(realloc);
+REPLACE(memalign);
+REPLACE(posix_memalign);
+__typeof__(aligned_alloc) aligned_alloc __attribute__((alias("counted_memalign")));
 
 #endif
 

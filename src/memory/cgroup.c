@@ -28,6 +28,7 @@ static char *own_path(const char *own, bool unified) {
 /* Adds folder and those above it, up to its ancestor of so many bytes; folder is cut short on the way. */
 static void add_levels(struct cgroup_path *list, char *folder, size_t ancestor, bool unified) {
     for (bool own = true;; own = false) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cgroup_path_done() leaves NULL */
         list->levels = resize(list->levels, list->count + 1, sizeof(*list->levels));
         list->levels[list->count++] =
             (struct cgroup_level){.folder = copy_string(folder), .unified = unified, .own = own};

@@ -257,10 +257,10 @@ static void sleep_until(uint32_t *address, uint32_t word, int64_t deadline) {
 }
 
 int ledger_charge(struct ledger *ledger, int account, const struct ledger_request *request) {
-    int ticket;
+    int ticket = -1;
     int result = enter(ledger, account, request, false, &ticket);
     while (result == 1) {
-        uint32_t *address, word;
+        uint32_t *address = NULL, word = 0;
         result = look(ledger, ticket, request->cancel, &address, &word);
         if (result == 1) {
             sleep_until(address, word, request->deadline);

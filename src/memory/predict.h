@@ -1,7 +1,7 @@
 /*
- * How much memory something will take: peak = a + b * elements, learned from measured peaks, for any number of keys
- * (model, engine, device, threads, and what: "run", "load", "keep"). Starts from a prior, is charged at the upper bound
- * of the residuals, and is corrected at once by a peak above what was predicted. Any thread.
+ * How much memory something will take: peak = a + b * elements, learned from measured peaks, for any number of keys,
+ * each with a name (model, engine, device, threads, and what: "run", "loading", "weights"). Starts from a prior, is
+ * charged at the upper bound of the residuals, and is corrected at once by a peak above what was predicted. Any thread.
  *
  * A key remembers its last 32 samples in each bucket of elements (a bucket for each power of two). The line is fitted
  * to these by least squares of relative residuals, all buckets weighing alike; a and b are never negative; before sizes
@@ -46,17 +46,17 @@ void predictor_drop(struct predictor **predictor);
  * Bytes to charge for elements. Before enough was learned the prior, with a margin, counts too: the larger of both.
  * A key remembers the first prior it was asked with. Elements and bytes above 2^49 count as that.
  */
-uint64_t predict(struct predictor *predictor, const char *key, struct prior prior, uint64_t elements);
+uint64_t predict(struct predictor *predictor, const char *name, struct prior prior, uint64_t elements);
 
 /*
  * What it took. predicted is what was charged for it (counted in the statistics); 0: not counted. Few samples at large
  * elements weigh as much as many at small ones.
  */
-void predict_learn(struct predictor *predictor, const char *key, uint64_t elements, uint64_t actual,
+void predict_learn(struct predictor *predictor, const char *name, uint64_t elements, uint64_t actual,
                    uint64_t predicted);
 
 /* How many samples the key has (0 if unknown); saved ones included. */
-uint64_t predict_samples(struct predictor *predictor, const char *key);
+uint64_t predict_samples(struct predictor *predictor, const char *name);
 
 void predict_stats(struct predictor *predictor, struct prediction_stats *ret);
 /*

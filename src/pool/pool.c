@@ -139,9 +139,9 @@ static int open_core(struct pool *pool) {
     note_front(pool);
     const uint64_t document = 12 * MEGABYTE; /* a raster, and a small page */
     if (admission_worker_bytes(pool->budget, core->baseline, document) <= 1) {
-        uint64_t share = core->baseline / 3 > document ? core->baseline / 3 : document;
-        return fail(ERR_NO_MEMORY, "more than %llu bytes are needed, %llu are available",
-                    (unsigned long long)(core->baseline + share), (unsigned long long)pool->budget);
+        uint64_t needed = core->baseline + (core->baseline / 3 > document ? core->baseline / 3 : document);
+        return fail(ERR_NO_MEMORY, "more than %llu bytes are needed, %llu are available", (unsigned long long)needed,
+                    (unsigned long long)pool->budget);
     }
     return pool->conf.per_task ? 0 : watch_start(pool);
 }

@@ -122,9 +122,9 @@ static void *taken(void *block, size_t wanted) {
     return block;
 }
 
-void *malloc(size_t size) { return admit(size) ? taken(__libc_malloc(size), size) : NULL; }
+static void *bounded_malloc(size_t size) { return admit(size) ? taken(__libc_malloc(size), size) : NULL; }
 
-void *calloc(size_t number, size_t size) {
+static void *bounded_calloc(size_t number, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(number, size, &bytes)) {
         errno = ENOMEM;
@@ -133,14 +133,12 @@ void *calloc(size_t number, size_t size) {
     return admit(bytes) ? taken(__libc_calloc(number, size), bytes) : NULL;
 }
 
-void *memalign(size_t alignment, size_t size) {
+static void *bounded_memalign(size_t alignment, size_t size) {
     return admit(size) ? taken(__libc_memalign(alignment, size), size) : NULL;
 }
 
-void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
-
-int posix_memalign(void **ret, size_t alignment, size_t size) {
-    void *block = memalign(alignment, size);
+static int bounded_posix_memalign(void **ret, size_t alignment, size_t size) {
+    void *block = bounded_memalign(alignment, size);
     if (!block) {
         return ENOMEM;
     }
@@ -148,7 +146,7 @@ int posix_memalign(void **ret, size_t alignment, size_t size) {
     return 0;
 }
 
-void *realloc(void *block, size_t size) {
+static void *bounded_realloc(void *block, size_t size) {
     size_t before = cost(block);
     if (size > before && !admit(size - before)) {
         return NULL;
@@ -162,9 +160,19 @@ void *realloc(void *block, size_t size) {
     return moved;
 }
 
-void free(void *block) {
+static void bounded_free(void *block) {
     uncount(cost(block));
     __libc_free(block);
 }
+
+/* The family that this process calls, and all libraries in it. */
+#define REPLACE(name) __typeof__(name) name __attribute__((alias("bounded_" #name)))
+REPLACE(malloc);
+REPLACE(calloc);
+REPLACE(free);
+REPLACE(realloc);
+REPLACE(memalign);
+REPLACE(posix_memalign);
+__typeof__(aligned_alloc) aligned_alloc __attribute__((alias("bounded_memalign")));
 
 #endif
