@@ -126,23 +126,12 @@ static void add_readings(const struct json *readings, struct buffer *text) {
     }
 }
 
-static void add_key(struct columns *columns, const struct json *key) {
-    char *samples cleanup(drop_memory) = format("%.0f", json_real(key, "samples", 0));
-    char *line cleanup(drop_memory) =
-        format("%.1f MB + %.1f x elements", json_real(key, "a", 0) / 1e6, json_real(key, "b", 0));
-    char *elements cleanup(drop_memory) = format("%.0f", json_real(key, "elements", 0));
-    char *bytes cleanup(drop_memory) = megabytes(json_real(key, "bound", 0));
-    columns_add(columns, (const char *[]){describe_text(key, "key", "?"), samples, line, elements, bytes, NULL});
-}
-
 static void add_predictions(const struct json *predictions, struct buffer *text) {
     if (json_is_object(predictions)) {
         buffer_add_format(text,
                           "predictions\n  %.0f compared, %.0f too low, actual / predicted: median %.2f, p99 %.2f\n",
                           json_real(predictions, "samples", 0), json_real(predictions, "under", 0),
                           json_real(predictions, "median", 0), json_real(predictions, "p99", 0));
-        add_list(json_at(predictions, "keys"), "learned",
-                 (const char *[]){"KEY", "SAMPLES", "PEAK", "MOST ELEMENTS", "CHARGED FOR THESE", NULL}, add_key, text);
     }
 }
 

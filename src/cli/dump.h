@@ -1,6 +1,6 @@
 /*
  * Dumps of the flight recorder, read back for people. A dump is one JSON object: {"version", "reason" (a word), "at"
- * (ISO time), "ledger" (ledger_to_json()), "memory" (readings), "predictions" (predict_to_json() or null), "recorder"
+ * (ISO time), "ledger" (ledger_to_json()), "memory" (readings), "predictions" (quality_to_json()), "recorder"
  * (recorder_to_json())}. What is missing is left out. One thread.
  */
 #ifndef OCTAVO_CLI_DUMP_H

@@ -64,8 +64,7 @@ static void add_stages(struct buffer *table, const struct stages *stages, uint64
 /* What the ledger says, and how far it is from what the kernel says. */
 static void add_ledger(struct buffer *table, const struct pool *pool) {
     const struct ledger_state *end = &pool->settled;
-    uint64_t largest, p95;
-    pool_reconciled(pool, &largest, &p95);
+    const struct reconciliation *apart = &pool->reconciliation;
     char *size cleanup(drop_memory) = options_size_text((int64_t)pool->conf.memory);
     char *budget cleanup(drop_memory) = format("%.0f MB (--memory %s)", (double)end->budget / 1e6, size);
     char *machine cleanup(drop_memory) = format("%.0f MB (cgroups and machine)", (double)end->budget / 1e6);
@@ -76,12 +75,21 @@ static void add_ledger(struct buffer *table, const struct pool *pool) {
         format("%llu of %llu charges, %.3f s in all, %llu refusals", (unsigned long long)end->waits,
                (unsigned long long)end->charges, end->waited, (unsigned long long)refusals);
     char *difference cleanup(drop_memory) =
-        format("%.0f MB at most, %.0f MB in 95 of 100 of %zu moments", (double)largest / 1e6, (double)p95 / 1e6,
-               pool->reconciliation.count);
+        format("apart by %.0f MB at most, by more than 64 MB and 15 %% in %zu of %zu moments of rest",
+               (double)apart->largest / 1e6, apart->apart, apart->count);
     add_row(table, "budget", pool->conf.per_task ? "none (--per-task)" : pool->conf.memory > 0 ? budget : machine);
     add_row(table, "charged", charged);
     add_row(table, "waited for memory", waits);
-    add_row(table, "ledger less PSS", pool->reconciliation.count > 0 ? difference : "not measured");
+    add_row(table, "ledger and kernel", apart->count > 0 ? difference : "not compared");
+}
+
+static void add_predictions(struct buffer *table, const struct pool *pool) {
+    struct quality_figures figures;
+    quality_read(recorder_quality(pool->core.recorder), &figures);
+    char *text cleanup(drop_memory) =
+        format("%llu runs, actual / predicted peak: median %.2f, p99 %.2f, %llu above 1",
+               (unsigned long long)figures.samples, figures.median, figures.p99, (unsigned long long)figures.under);
+    add_row(table, "predictions", figures.samples > 0 ? text : "none was measured");
 }
 
 static void add_workers(struct buffer *table, const struct supervisor *worker) {
@@ -99,6 +107,7 @@ static void add_memory(struct buffer *table, const struct session *session) {
                (double)peak->front / 1e6, (double)peak->worker / 1e6, (double)peak->rasters / 1e6);
     add_row(table, "peak memory (PSS)", all);
     add_ledger(table, &session->pool);
+    add_predictions(table, &session->pool);
     add_workers(table, &session->pool.worker);
 }
 

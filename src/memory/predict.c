@@ -16,7 +16,6 @@ enum {
     BUCKETS = 49,      /* one for each power of two of elements */
     ENOUGH = 8,        /* samples of a key after which its prior no longer counts; of a bucket to judge its spread */
     REFIT = 8,         /* samples after which a key that has many is fitted again */
-    RATIOS = 4096,     /* last ratios of actual to predicted that the statistics remember */
     FULL_WEIGHT = 4,   /* samples with which a bucket weighs as much as one can in the fit */
     LONGEST_KEY = 200, /* bytes */
     MOST_KEYS = 1024,  /* in a file */
@@ -63,9 +62,6 @@ struct key {
 struct predictor {
     pthread_mutex_t lock; /* all below */
     struct key *keys;
-    uint64_t samples, under, histogram[PREDICT_BUCKETS];
-    double ratios[RATIOS]; /* a ring */
-    size_t ratio_count, ratio_next;
 };
 
 /* Keys */
@@ -324,17 +320,6 @@ uint64_t predict(struct predictor *predictor, const char *name, struct prior pri
     return bytes;
 }
 
-static void count_ratio(struct predictor *predictor, uint64_t actual, uint64_t predicted) {
-    double ratio = (double)actual / (double)predicted;
-    int place = ratio > 0 ? (int)fmin(ceil(ratio * 10) - 1, PREDICT_BUCKETS - 1) : 0;
-    predictor->histogram[place]++;
-    predictor->samples++;
-    predictor->under += actual > predicted;
-    predictor->ratios[predictor->ratio_next] = ratio;
-    predictor->ratio_next = (predictor->ratio_next + 1) % RATIOS;
-    predictor->ratio_count += predictor->ratio_count < RATIOS;
-}
-
 void predict_learn(struct predictor *predictor, const char *name, uint64_t elements, uint64_t actual,
                    uint64_t predicted) {
     pthread_mutex_lock(&predictor->lock);
@@ -343,9 +328,6 @@ void predict_learn(struct predictor *predictor, const char *name, uint64_t eleme
     key->samples++;
     if (key->samples % REFIT == 0 || bucket->count < WINDOW || predicted < actual) {
         refit(key);
-    }
-    if (predicted > 0) {
-        count_ratio(predictor, actual, predicted);
     }
     pthread_mutex_unlock(&predictor->lock);
 }
@@ -356,66 +338,6 @@ uint64_t predict_samples(struct predictor *predictor, const char *name) {
     uint64_t samples = key ? key->samples : 0;
     pthread_mutex_unlock(&predictor->lock);
     return samples;
-}
-
-/* Statistics */
-
-static void read_stats_locked(const struct predictor *predictor, struct prediction_stats *ret) {
-    *ret = (struct prediction_stats){.samples = predictor->samples, .under = predictor->under};
-    memcpy(ret->histogram, predictor->histogram, sizeof(ret->histogram));
-    size_t count = predictor->ratio_count;
-    if (count > 0) {
-        double *sorted cleanup(drop_memory) = alloc(count, sizeof(*sorted));
-        memcpy(sorted, predictor->ratios, count * sizeof(*sorted));
-        sort(sorted, count);
-        ret->median = sorted[count / 2];
-        ret->p99 = sorted[(count * 99 + 99) / 100 - 1];
-    }
-}
-
-void predict_stats(struct predictor *predictor, struct prediction_stats *ret) {
-    pthread_mutex_lock(&predictor->lock);
-    read_stats_locked(predictor, ret);
-    pthread_mutex_unlock(&predictor->lock);
-}
-
-static struct json *stats_to_json(const struct prediction_stats *stats) {
-    struct json *object = json_object_new(), *histogram = json_array_new();
-    for (int i = 0; i < PREDICT_BUCKETS; i++) {
-        json_append_real(histogram, (double)stats->histogram[i], 0);
-    }
-    json_set_int(object, "samples", (int64_t)stats->samples);
-    json_set_int(object, "under", (int64_t)stats->under);
-    json_set_real(object, "median", stats->median, 4);
-    json_set_real(object, "p99", stats->p99, 4);
-    json_set(object, "histogram", histogram);
-    return object;
-}
-
-static struct json *key_to_json(const struct key *key) {
-    bool seen = key->least <= key->most;
-    struct json *object = json_object_new();
-    json_set_string(object, "key", key->name);
-    json_set_real(object, "a", seen ? key->fit.a : key->prior.a, 0);
-    json_set_real(object, "b", seen ? key->fit.b : key->prior.b, 6);
-    json_set_int(object, "samples", (int64_t)key->samples);
-    json_set_int(object, "elements", (int64_t)(seen ? key->most : 0));
-    json_set_int(object, "bound", (int64_t)bound(key, seen ? key->most : 0));
-    return object;
-}
-
-struct json *predict_to_json(struct predictor *predictor) {
-    struct prediction_stats stats;
-    struct json *keys = json_array_new();
-    pthread_mutex_lock(&predictor->lock);
-    read_stats_locked(predictor, &stats);
-    for (const struct key *key = predictor->keys; key; key = key->next) {
-        json_append(keys, key_to_json(key));
-    }
-    pthread_mutex_unlock(&predictor->lock);
-    struct json *object = stats_to_json(&stats);
-    json_set(object, "keys", keys);
-    return object;
 }
 
 /* The file: {"format", "stamp", "keys": [{"key", "samples", "seen": [elements, actual, elements, actual, ...]}]} */

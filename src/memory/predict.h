@@ -21,22 +21,11 @@
 
 #include <stdint.h>
 
-struct json;
 struct predictor;
 
 /* A prior, from the catalog. Bytes, bytes for each element. */
 struct prior {
     double a, b;
-};
-
-enum { PREDICT_BUCKETS = 12 };
-
-/* predicted and actual peaks compared, over all keys of a predictor since its start */
-struct prediction_stats {
-    uint64_t samples, under; /* under: actual above predicted */
-    /* actual / predicted up to 0.1, 0.2, ... 1.0, 1.1 and above */
-    uint64_t histogram[PREDICT_BUCKETS];
-    double median, p99; /* of actual / predicted over the last samples (at most 4096); 0 if there are none */
 };
 
 struct predictor *predictor_new(void);
@@ -49,21 +38,14 @@ void predictor_drop(struct predictor **predictor);
 uint64_t predict(struct predictor *predictor, const char *name, struct prior prior, uint64_t elements);
 
 /*
- * What it took. predicted is what was charged for it (counted in the statistics); 0: not counted. Few samples at large
- * elements weigh as much as many at small ones.
+ * What it took. predicted is what was charged for it; 0: nothing was. Few samples at large elements weigh as much as
+ * many at small ones.
  */
 void predict_learn(struct predictor *predictor, const char *name, uint64_t elements, uint64_t actual,
                    uint64_t predicted);
 
 /* How many samples the key has (0 if unknown); saved ones included. */
 uint64_t predict_samples(struct predictor *predictor, const char *name);
-
-void predict_stats(struct predictor *predictor, struct prediction_stats *ret);
-/*
- * The statistics, and of each key a, b, samples, the most elements seen and the bound for these; caller drops:
- * {"samples", "under", "median", "p99", "histogram": [], "keys": [{"key", "a", "b", "samples", "elements", "bound"}]}
- */
-struct json *predict_to_json(struct predictor *predictor);
 
 /*
  * What was learned, kept in a file: the file belongs to stamp (processor, versions of engines); one of another stamp,

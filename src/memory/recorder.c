@@ -17,7 +17,7 @@
 #include "base/memory.h"
 
 /* Of the layout below: to be raised with every change of it. */
-#define VERSION UINT64_C(0x6f637461766f0001)
+#define VERSION UINT64_C(0x6f637461766f0002)
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 enum { TEXT_WORDS = EVENT_TEXT / sizeof(uint64_t) };
@@ -45,6 +45,7 @@ struct slot {
 struct shared {
     uint64_t version; /* constant after recorder_create() */
     atomic_uint_fast64_t tickets, counts[EVENT_COUNT];
+    struct quality quality;
     struct slot slots[RECORDER_EVENTS];
 };
 
@@ -169,6 +170,8 @@ void recorder_note(struct recorder *recorder, enum event_kind kind, const char *
 uint64_t recorder_count(const struct recorder *recorder, enum event_kind kind) {
     return atomic_load_explicit(&recorder->shared->counts[kind], memory_order_relaxed);
 }
+
+struct quality *recorder_quality(struct recorder *recorder) { return &recorder->shared->quality; }
 
 static struct json *event_to_json(const struct payload *payload, uint64_t now) {
     struct json *event = json_object_new();

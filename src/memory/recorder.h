@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "memory/quality.h"
+
 struct json;
 struct recorder;
 
@@ -32,6 +34,9 @@ void recorder_note(struct recorder *recorder, enum event_kind kind, const char *
 
 /* How often kind was noted since the start (not only in the ring). */
 uint64_t recorder_count(const struct recorder *recorder, enum event_kind kind);
+
+/* How good the predictions of all processes were, since the start. Borrowed. */
+struct quality *recorder_quality(struct recorder *recorder);
 
 /* {"events": [{"at" seconds before now, "process" pid, "event", "text", "a", "b"} oldest first], "counts"}; drop. */
 struct json *recorder_to_json(const struct recorder *recorder);

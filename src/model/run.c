@@ -126,6 +126,7 @@ static void learn(struct manager *manager, const struct entry *entry, struct sea
     char *key cleanup(drop_memory) = run_key(entry, options->kind);
     uint64_t took = actual > 0 ? (uint64_t)actual : 0;
     predict_learn(options->predictor, key, demand->elements, took, demand->predicted);
+    quality_count(recorder_quality(options->recorder), took, demand->predicted);
     recorder_note(options->recorder, took > demand->predicted ? EVENT_UNDER : EVENT_RUN, entry->spec->id,
                   (int64_t)demand->predicted, (int64_t)took);
     if (keeps) {

@@ -49,7 +49,7 @@ static struct json *dump_to_json(const struct core *core, const char *reason, co
     json_set_string(dump, "at", at);
     json_set(dump, "ledger", ledger_to_json(core->ledger));
     json_set(dump, "memory", readings());
-    json_set_string(dump, "predictions", NULL); /* the worker's own */
+    json_set(dump, "predictions", quality_to_json(recorder_quality(core->recorder)));
     json_set(dump, "recorder", recorder_to_json(core->recorder));
     return dump;
 }

@@ -84,26 +84,13 @@ static void reconcile(struct pool *pool) {
     ledger_read(pool->core.ledger, &state);
     uint64_t charged = state.charged - state.kind[CHARGE_DRAWING] - state.kind[CHARGE_BITMAP];
     uint64_t all = pool->now.all;
-    struct reconciliation *kept = &pool->reconciliation;
     uint64_t difference = charged > all ? charged - all : all - charged;
-    kept->differences[kept->count++ % RECONCILED] = difference;
+    uint64_t tolerance = all * 15 / 100 > 64000000 ? all * 15 / 100 : 64000000;
+    struct reconciliation *kept = &pool->reconciliation;
+    kept->count++;
+    kept->apart += difference > tolerance;
     kept->largest = difference > kept->largest ? difference : kept->largest;
     recorder_note(pool->core.recorder, EVENT_READING, "at rest", (int64_t)all, (int64_t)charged);
-}
-
-static int compare(const void *a, const void *b) {
-    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
-}
-
-void pool_reconciled(const struct pool *pool, uint64_t *ret_largest, uint64_t *ret_p95) {
-    const struct reconciliation *kept = &pool->reconciliation;
-    size_t count = kept->count < RECONCILED ? kept->count : RECONCILED;
-    uint64_t *sorted cleanup(drop_memory) = alloc(count + 1, sizeof(*sorted));
-    memcpy(sorted, kept->differences, count * sizeof(*sorted));
-    qsort(sorted, count, sizeof(*sorted), compare);
-    *ret_largest = kept->largest;
-    *ret_p95 = count > 0 ? sorted[(count - 1) * 95 / 100] : 0;
 }
 
 /* Bytes that a worker may plan with now. */

@@ -29,13 +29,13 @@ struct footprint {
     uint64_t all, front, worker, rasters;
 };
 
-enum { RECONCILED = 1024 };
-
-/* What the ledger says against what the kernel says, at moments when nothing is in work. Bytes. */
+/*
+ * What the ledger says against what the kernel says (PSS), at moments when nothing is in work. They agree within 15 %
+ * of what the kernel says or 64 MB, whichever is more.
+ */
 struct reconciliation {
-    uint64_t differences[RECONCILED]; /* the newest, in a ring */
-    size_t count;                     /* in all */
-    uint64_t largest;
+    size_t count, apart; /* moments; those in which they did not agree */
+    uint64_t largest;    /* difference, bytes */
 };
 
 struct pool {
@@ -96,9 +96,6 @@ void pool_let_go(struct pool *pool);
  * something is still charged then.
  */
 int pool_settle(struct pool *pool, bool politely);
-
-/* The largest difference of ledger and kernel, the 95th percentile. Bytes; 0 if none was measured. */
-void pool_reconciled(const struct pool *pool, uint64_t *ret_largest, uint64_t *ret_p95);
 
 void pool_done(struct pool *pool);
 

@@ -3,7 +3,6 @@ import re
 
 import place
 
-UNITS = {"": 1, "byte": 1, "bytes": 1, "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 
 
 def errors():
@@ -43,19 +42,20 @@ def table_line(lines, name):
     return None
 
 
-def amount(text):
-    """The first number of a text in bytes, by the unit behind it; None if there is none."""
-    match = re.search(r"(\d+(?:\.\d+)?) ?([A-Za-z]*)", text or "")
-    return float(match[1]) * UNITS.get(match[2], 1) if match else None
-
-
 def ledger_at_end(lines):
-    """Bytes that the ledger still held when all work was done ("0 bytes"); None if --timing did not tell."""
-    return amount(table_line(lines, "ledger at the end"))
+    """Bytes that the ledger still held when all work was done; None if --timing did not tell."""
+    match = re.search(r"(\d+) bytes at the end", table_line(lines, "charged") or "")
+    return int(match[1]) if match else None
 
 
-def reconciliation(lines):
-    """(per cent, MB): how far the kernel's figure of the memory in use was from the ledger's at most, as --timing tells
-    it ("+7.5 %, +30 MB"); None if it does not."""
-    match = re.search(r"[+-]?([\d.]+) ?%, [+-]?([\d.]+) MB", table_line(lines, "reconciliation") or "")
-    return (float(match[1]), float(match[2])) if match else None
+def disagreements(lines):
+    """(moments of rest in which ledger and kernel were apart by more than 64 MB and 15 %, all such moments), as --timing
+    tells them; None if it does not."""
+    match = re.search(r"in (\d+) of (\d+) moments", table_line(lines, "ledger and kernel") or "")
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def predictions(lines):
+    """What --timing tells of the peaks of engine runs: {"runs", "median", "p99", "above"}; None if it does not."""
+    match = re.search(r"(\d+) runs, .* median ([\d.]+), p99 ([\d.]+), (\d+) above", table_line(lines, "predictions") or "")
+    return match and {"runs": int(match[1]), "median": float(match[2]), "p99": float(match[3]), "above": int(match[4])}

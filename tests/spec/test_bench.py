@@ -71,14 +71,15 @@ def test_failures_are_told_from_notes():
 
 
 def test_figures_are_found_in_what_timing_tells():
-    lines = ["  wall time          2.963 s", "  ledger at the end  0 bytes", "  reconciliation     +7.5 %, -30 MB"]
-    assert told.ledger_at_end(lines) == 0
-    assert told.ledger_at_end(["  ledger at the end  1.5 MB"]) == 1.5e6
+    lines = ["  wall time          2.963 s", "  charged            611 MB at most, 17 bytes at the end",
+             "  ledger and kernel  apart by 70 MB at most, by more than 64 MB and 15 % in 1 of 12 moments of rest",
+             "  predictions        170 runs, actual / predicted peak: median 0.85, p99 0.97, 3 above 1"]
+    assert told.ledger_at_end(lines) == 17
     assert told.ledger_at_end(lines[:1]) is None
-    assert told.reconciliation(lines) == (7.5, 30)
-    assert soak.reconciled(["  reconciliation     20 %, 65 MB"]) == 0
-    assert soak.reconciled(["  reconciliation     20 %, 64 MB"]) == 1
-    assert soak.reconciled([]) is None
+    assert told.disagreements(lines) == (1, 12)
+    assert told.disagreements(["  ledger and kernel  not compared"]) is None
+    assert told.predictions(lines) == {"runs": 170, "median": 0.85, "p99": 0.97, "above": 3}
+    assert told.predictions(lines[:3]) is None
 
 
 def test_every_document_has_an_outcome():

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "memory/predict.h"
+#include "memory/quality.h"
 
 #include <cmocka.h> /* last: it has a macro fail() */
 
@@ -42,10 +43,15 @@ static double scatter(void) {
 static double detection_peak(double pixels) { return 2e6 + 111 * pixels; }
 static double recognition_peak(double width) { return 144 * width * (205 + 185 * fmax(0, log2(width / 64) / 5)); }
 
+static struct quality quality; /* of what learn() has seen since forget() */
+
+static void forget(void) { memset((void *)&quality, 0, sizeof(quality)); }
+
 static uint64_t learn(struct predictor *predictor, const char *key, struct prior prior, double elements,
                       double actual) {
     uint64_t predicted = predict(predictor, key, prior, (uint64_t)elements);
     predict_learn(predictor, key, (uint64_t)elements, (uint64_t)actual, predicted);
+    quality_count(&quality, (uint64_t)actual, predicted);
     return predicted;
 }
 
@@ -116,10 +122,7 @@ static void neither_part_gets_negative(void **state) {
         for (int i = 1; i <= 64; i++) {
             learn(predictor, "x", nothing, i * 1e7, fmax(1e6, wrong[k][0] * i * 1e7 + wrong[k][1]));
         }
-        struct json *json cleanup(json_drop) = predict_to_json(predictor);
-        const struct json *key = json_first(json_at(json, "keys"));
-        assert_true(json_real(key, "a", -1) >= 0);
-        assert_true(json_real(key, "b", -1) >= 0);
+        assert_true(predict(predictor, "x", nothing, 1) >= 1 * MB);
         assert_true(predict(predictor, "x", nothing, UINT64_C(10000000000)) >= 330 * MB);
     }
 }
@@ -171,15 +174,16 @@ static void corpora_are_charged_well(void **state) {
         {"even", 0, 0}, {"onnxruntime", 0.01, 0}, {"openvino", 0.06, 0}, {"noisy", 0.1, 0}, {"odd", 0.02, 0.001}};
     for (size_t k = 0; k < array_length(corpora); k++) {
         struct predictor *predictor cleanup(predictor_drop) = predictor_new();
+        forget();
         for (int page = 0; page < 20; page++) {
             read_page(predictor, &corpora[k], page == 0);
         }
-        struct prediction_stats early, late;
-        predict_stats(predictor, &early);
+        struct quality_figures early, late;
+        quality_read(&quality, &early);
         for (int page = 20; page < 300; page++) {
             read_page(predictor, &corpora[k], false);
         }
-        predict_stats(predictor, &late);
+        quality_read(&quality, &late);
         print_message("# %s: after 20 pages median %.3f p99 %.3f; after 300 median %.3f p99 %.3f, under %.4f\n",
                       corpora[k].about, early.median, early.p99, late.median, late.p99,
                       (double)late.under / (double)late.samples);
@@ -199,13 +203,14 @@ static void wild_sizes_are_charged_well(void **state) {
     double lowest = 1;
     for (int round = 0; round < 40; round++) {
         struct predictor *predictor cleanup(predictor_drop) = predictor_new();
+        forget();
         for (int i = 0; i < 110; i++) {
             double elements = exp2(6 + 18 * chance());
             double peak = (3e6 + 111 * elements) * (1 + 0.03 * scatter()) * (i == 0 ? 2 : 1);
             learn(predictor, "det", (struct prior){2e6, 100}, elements, peak);
         }
-        struct prediction_stats stats;
-        predict_stats(predictor, &stats);
+        struct quality_figures stats;
+        quality_read(&quality, &stats);
         lowest = fmin(lowest, stats.median);
         under += stats.under;
         samples += stats.samples;
@@ -213,29 +218,6 @@ static void wild_sizes_are_charged_well(void **state) {
     print_message("# wild sizes: lowest median %.3f, under %.4f\n", lowest, (double)under / (double)samples);
     assert_true(lowest >= 0.6);
     assert_true(under <= samples / 50); /* the first of each, and one more */
-}
-
-static void statistics_count_ratios(void **state) {
-    (void)state;
-    struct predictor *predictor cleanup(predictor_drop) = predictor_new();
-    struct prediction_stats stats;
-    predict_stats(predictor, &stats);
-    assert_true(stats.median == 0 && stats.p99 == 0);
-    static const uint64_t actual[] = {0, 100, 101, 550, 1000, 1001, 1100, 5000};
-    for (size_t i = 0; i < array_length(actual); i++) {
-        predict_learn(predictor, "x", 10, actual[i], 1000);
-    }
-    predict_learn(predictor, "x", 10, 5000, 0); /* was not predicted */
-    predict_stats(predictor, &stats);
-    assert_int_equal(stats.samples, 8);
-    assert_int_equal(stats.under, 3);
-    static const uint64_t expected[PREDICT_BUCKETS] = {2, 1, 0, 0, 0, 1, 0, 0, 0, 1, 2, 1};
-    assert_memory_equal(stats.histogram, expected, sizeof(expected));
-    assert_true(stats.median == 1 && stats.p99 == 5);
-    assert_int_equal(predict_samples(predictor, "x"), 9);
-    struct json *json cleanup(json_drop) = predict_to_json(predictor);
-    assert_int_equal(json_int(json, "samples", 0), 8);
-    assert_string_equal(json_string(json_first(json_at(json, "keys")), "key"), "x");
 }
 
 /* The file */
@@ -373,10 +355,6 @@ static void *learn_much(void *data) {
     struct predictor *predictor = data;
     for (int i = 0; i < 500; i++) {
         predict_learn(predictor, "x", (uint64_t)i, 1000, predict(predictor, "x", nothing, (uint64_t)i));
-        if (i % 100 == 0) {
-            struct json *json cleanup(json_drop) = predict_to_json(predictor);
-            assert_non_null(json);
-        }
     }
     return NULL;
 }
@@ -391,9 +369,6 @@ static void threads_learn_together(void **state) {
     for (size_t i = 0; i < array_length(threads); i++) {
         pthread_join(threads[i], NULL);
     }
-    struct prediction_stats stats;
-    predict_stats(predictor, &stats);
-    assert_int_equal(stats.samples, 2000);
     assert_int_equal(predict_samples(predictor, "x"), 2000);
 }
 
@@ -408,7 +383,6 @@ int main(void) {
         cmocka_unit_test(what_was_not_foreseen_is_charged_at_once),
         cmocka_unit_test(corpora_are_charged_well),
         cmocka_unit_test(wild_sizes_are_charged_well),
-        cmocka_unit_test(statistics_count_ratios),
         cmocka_unit_test(what_was_learned_is_kept),
         cmocka_unit_test(file_of_another_machine_is_not_read),
         cmocka_unit_test(absurd_files_are_not_read),
