@@ -29,12 +29,6 @@ struct runner;
 struct engine_kind {
     const char *name; /* "openvino" */
 
-    /*
-     * Blocks of at least so many bytes are better given back to the system when they are freed than kept by malloc:
-     * large for an engine that allocates its tensors anew in every run, small for one that keeps them itself.
-     */
-    int keep_below;
-
     /* Runs happen in the calling thread; else in threads of the engine's own. */
     bool runs_in_caller;
     /* A runner keeps the memory of its largest run until its network is unloaded; else a run gives all back. */

@@ -4,6 +4,9 @@
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "engine/blocks.h"
 
 /* One per thread, on cache lines of their own: each is written by one thread, unless there are more than slots. */
 struct slot {
@@ -58,19 +61,50 @@ static void *counted(void *block) {
     return block;
 }
 
-static void *counted_malloc(size_t size) { return counted(__libc_malloc(size)); }
+static void *counted_malloc(size_t size) {
+    return counted(size < BLOCKS_LEAST ? __libc_malloc(size) : blocks_new(1, size, false));
+}
 
-static void *counted_calloc(size_t count, size_t size) { return counted(__libc_calloc(count, size)); }
+static void *counted_calloc(size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return counted(bytes < BLOCKS_LEAST ? __libc_calloc(count, size) : blocks_new(1, bytes, true));
+}
 
 static void counted_free(void *block) {
     if (block) {
         add(-(int64_t)malloc_usable_size(block));
-        __libc_free(block);
+        blocks_own(block) ? blocks_free(block) : __libc_free(block);
     }
 }
 
+/* To or from a large block: nothing is moved by the system. */
+static void *moved_by_copy(void *block, size_t size) {
+    size_t usable = malloc_usable_size(block);
+    if (size >= BLOCKS_LEAST && size <= usable && size >= usable / 2) {
+        return block;
+    }
+    void *moved = size > 0 ? counted_malloc(size) : NULL;
+    if (moved) {
+        memcpy(moved, block, size < usable ? size : usable);
+    }
+    if (moved || size == 0) {
+        counted_free(block);
+    }
+    return moved;
+}
+
 static void *counted_realloc(void *block, size_t size) {
-    int64_t before = block ? (int64_t)malloc_usable_size(block) : 0;
+    if (!block) {
+        return counted_malloc(size);
+    }
+    if (size >= BLOCKS_LEAST || blocks_own(block)) {
+        return moved_by_copy(block, size);
+    }
+    int64_t before = (int64_t)malloc_usable_size(block);
     void *moved = __libc_realloc(block, size);
     if (moved || size == 0) {
         add(-before);
@@ -78,13 +112,15 @@ static void *counted_realloc(void *block, size_t size) {
     return counted(moved);
 }
 
-static void *counted_memalign(size_t alignment, size_t size) { return counted(__libc_memalign(alignment, size)); }
+static void *counted_memalign(size_t alignment, size_t size) {
+    return counted(size < BLOCKS_LEAST ? __libc_memalign(alignment, size) : blocks_new(alignment, size, false));
+}
 
 static int counted_posix_memalign(void **ret, size_t alignment, size_t size) {
     if (alignment % sizeof(void *) != 0 || (alignment & (alignment - 1)) != 0 || alignment == 0) {
         return EINVAL;
     }
-    void *block = counted(__libc_memalign(alignment, size));
+    void *block = counted_memalign(alignment, size);
     if (!block) {
         return ENOMEM;
     }

@@ -227,7 +227,6 @@ static int ort_run(struct runner *runner, const struct tensor *input, struct ten
 
 const struct engine_kind engine_onnxruntime = {
     .name = "onnxruntime",
-    .keep_below = 32 << 20,
     .runs_in_caller = true,
     .keeps = false,
     .open = ort_open,

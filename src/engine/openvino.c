@@ -235,7 +235,6 @@ static int openvino_run(struct runner *runner, const struct tensor *input, struc
 
 const struct engine_kind engine_openvino = {
     .name = "openvino",
-    .keep_below = 64 << 10,
     .runs_in_caller = false,
     .keeps = true,
     .open = openvino_open,

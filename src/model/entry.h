@@ -33,6 +33,7 @@ struct entry {
 struct manager {
     struct manager_options options;
     pthread_mutex_t lock;
+    pthread_mutex_t bounding; /* the heap's bound follows the charges; taken last */
     pthread_cond_t changed; /* some entry's state or users */
     pthread_cond_t stop;    /* stopping */
     struct entry entry[ROLE_COUNT];
@@ -59,6 +60,13 @@ uint64_t manager_evict(struct manager *manager, uint64_t wanted);
 
 /* Frees what nobody uses until so many bytes are free in the ledger, or nothing is left to free. Without the lock. */
 void manager_make_room(struct manager *manager, uint64_t bytes);
+
+/*
+ * The heap's large blocks are bounded by what the manager's account is charged beyond its baseline (engine/blocks.h):
+ * after a charge, and with a credit, for which what is freed goes back first. Without the lock.
+ */
+void manager_charged(struct manager *manager);
+void manager_credit_heap(struct manager *manager, enum charge_kind kind, uint64_t bytes, uint32_t seats);
 
 /* Bytes charged for the entry: weights and kept. With the lock. */
 uint64_t entry_charged(const struct entry *entry);

@@ -76,6 +76,7 @@ static int charge_load(struct manager *manager, const struct entry *entry, int64
     manager_make_room(manager, request.bytes);
     int result = ledger_charge(options->ledger, options->account, &request);
     if (result == 0) {
+        manager_charged(manager);
         *ret = bill;
     }
     return result;
@@ -112,10 +113,11 @@ static void settle_load(struct manager *manager, struct entry *entry, const stru
     uint64_t actual = bill->kept > 0 ? (uint64_t)bill->kept : bill->weights;
     uint64_t covered = actual < charged ? actual : charged;
     ledger_move(options->ledger, options->account, CHARGE_LOADING, options->account, CHARGE_WEIGHTS, covered, 0);
-    ledger_credit(options->ledger, options->account, CHARGE_LOADING, charged - covered, bill->seats);
+    manager_credit_heap(manager, CHARGE_LOADING, charged - covered, bill->seats);
     if (actual > covered) {
         uint64_t held = ledger_held(options->ledger, options->account, CHARGE_WEIGHTS);
         ledger_note(options->ledger, options->account, CHARGE_WEIGHTS, held + actual - covered);
+        manager_charged(manager);
     }
     entry->charged = actual;
 }
@@ -153,8 +155,7 @@ int entry_load(struct manager *manager, struct entry *entry, int64_t deadline, c
     int64_t begun = clock_now();
     result = open_measured(manager, entry, &bill);
     if (result != 0) {
-        ledger_credit(manager->options.ledger, manager->options.account, CHARGE_LOADING, bill.weights + bill.loading,
-                      bill.seats);
+        manager_credit_heap(manager, CHARGE_LOADING, bill.weights + bill.loading, bill.seats);
         return note_failure(manager, entry, result);
     }
     learn_load(manager, entry, &bill);
@@ -200,8 +201,8 @@ static uint64_t verify(struct manager *manager, const struct entry *entry, uint6
     ledger_move(options->ledger, options->account, CHARGE_WEIGHTS, options->account, CHARGE_DEFICIT, from_weights, 0);
     ledger_move(options->ledger, options->account, CHARGE_KEPT, options->account, CHARGE_DEFICIT,
                 missing - from_weights, 0);
-    ledger_credit(options->ledger, options->account, CHARGE_WEIGHTS, weights - from_weights, 0);
-    ledger_credit(options->ledger, options->account, CHARGE_KEPT, kept - (missing - from_weights), 0);
+    manager_credit_heap(manager, CHARGE_WEIGHTS, weights - from_weights, 0);
+    manager_credit_heap(manager, CHARGE_KEPT, kept - (missing - from_weights), 0);
     manager->deficit += missing;
     if (missing > 0) {
         recorder_note(options->recorder, EVENT_DEFICIT, entry->spec->id, (int64_t)all, freed);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/blocks.h"
 #include "model/entry.h"
 
 #define MILLISECOND INT64_C(1000000)
@@ -107,6 +108,27 @@ uint64_t manager_evict(struct manager *manager, uint64_t wanted) {
     return victim ? entry_unload(manager, victim) : 0;
 }
 
+/* What the heap's large blocks may take, and less bytes when these are about to be credited. Bounding. */
+static void bound_heap(struct manager *manager, uint64_t less) {
+    const struct manager_options *options = &manager->options;
+    uint64_t charged = ledger_held(options->ledger, options->account, CHARGE_COUNT) -
+                       ledger_held(options->ledger, options->account, CHARGE_BASELINE);
+    blocks_bound(charged > less ? charged - less : 0);
+}
+
+void manager_charged(struct manager *manager) {
+    pthread_mutex_lock(&manager->bounding);
+    bound_heap(manager, 0);
+    pthread_mutex_unlock(&manager->bounding);
+}
+
+void manager_credit_heap(struct manager *manager, enum charge_kind kind, uint64_t bytes, uint32_t seats) {
+    pthread_mutex_lock(&manager->bounding);
+    bound_heap(manager, bytes);
+    ledger_credit(manager->options.ledger, manager->options.account, kind, bytes, seats);
+    pthread_mutex_unlock(&manager->bounding);
+}
+
 uint64_t manager_trim(struct manager *manager) {
     pthread_mutex_lock(&manager->lock);
     uint64_t bytes = manager->slack;
@@ -114,7 +136,7 @@ uint64_t manager_trim(struct manager *manager) {
     pthread_mutex_unlock(&manager->lock);
     malloc_trim(0); /* before others are told that they may have it */
     if (bytes > 0) {
-        ledger_credit(manager->options.ledger, manager->options.account, CHARGE_KEPT, bytes, 0);
+        manager_credit_heap(manager, CHARGE_KEPT, bytes, 0);
     }
     return bytes;
 }
@@ -159,12 +181,14 @@ int manager_charge(struct manager *manager, enum charge_kind kind, uint64_t byte
                                      .deadline = clock_now() + MODEL_LONGEST_WAIT,
                                      .cancel = cancel};
     manager_make_room(manager, bytes);
-    return ledger_charge(manager->options.ledger, manager->options.account, &request);
+    int result = ledger_charge(manager->options.ledger, manager->options.account, &request);
+    manager_charged(manager);
+    return result;
 }
 
 void manager_credit(struct manager *manager, enum charge_kind kind, uint64_t bytes) {
     if (bytes > 0) {
-        ledger_credit(manager->options.ledger, manager->options.account, kind, bytes, 0);
+        manager_credit_heap(manager, kind, bytes, 0);
     }
 }
 
@@ -211,6 +235,7 @@ int manager_new(const struct manager_options *options, struct manager **ret) {
     struct manager *manager = alloc(1, sizeof(*manager));
     manager->options = *options;
     pthread_mutex_init(&manager->lock, NULL);
+    pthread_mutex_init(&manager->bounding, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -261,6 +286,7 @@ void models_teardown(struct manager **manager) {
     pthread_cond_destroy(&gone->changed);
     pthread_cond_destroy(&gone->stop);
     pthread_mutex_destroy(&gone->lock);
+    pthread_mutex_destroy(&gone->bounding);
     free(gone);
 }
 

@@ -83,6 +83,7 @@ static int charge(struct manager *manager, const struct run_wish *wish, struct d
         give_slack(manager, demand->slack);
         return result;
     }
+    manager_charged(manager);
     ledger_move(options->ledger, options->account, CHARGE_KEPT, options->account, CHARGE_RUN, demand->slack, 0);
     pthread_mutex_lock(&manager->lock);
     manager->runs++;

@@ -19,7 +19,17 @@ static struct prior baseline_prior(const struct engine_kind *kind) {
     return (struct prior){.a = kind == &engine_openvino ? 75e6 : 40e6};
 }
 
-char *planner_baseline_key(const struct engine_kind *kind) { return format("worker/%s/cpu/1/baseline", kind->name); }
+static char *baseline_key(const struct engine_kind *kind) { return format("worker/%s/cpu/1/baseline", kind->name); }
+
+uint64_t planner_baseline(struct predictor *predictor, const struct engine_kind *kind) {
+    char *key cleanup(drop_memory) = baseline_key(kind);
+    return predict(predictor, key, baseline_prior(kind), 0);
+}
+
+void planner_learn_baseline(struct predictor *predictor, const struct engine_kind *kind, uint64_t bytes) {
+    char *key cleanup(drop_memory) = baseline_key(kind);
+    predict_learn(predictor, key, 0, bytes, 0);
+}
 
 uint64_t planner_largest(const struct model_spec *spec, int tiles) {
     switch (spec->role) {
@@ -40,10 +50,8 @@ uint64_t planner_largest(const struct model_spec *spec, int tiles) {
 }
 
 static struct plan_costs costs_of(const struct planner *planner, const struct engine_kind *kind) {
-    char *key cleanup(drop_memory) = planner_baseline_key(kind);
-    struct plan_costs costs = {.engine = kind->name,
-                               .baseline = predict(planner->predictor, key, baseline_prior(kind), 0),
-                               .keeps = kind->keeps};
+    struct plan_costs costs = {
+        .engine = kind->name, .baseline = planner_baseline(planner->predictor, kind), .keeps = kind->keeps};
     for (int role = 0; role < ROLE_COUNT; role++) {
         const struct model_spec *spec = planner->specs[role];
         if (!spec) {

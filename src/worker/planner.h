@@ -35,7 +35,8 @@ int planner_choose(const struct planner *planner, uint64_t bytes, struct planned
 /* Input elements of the model's largest usual run, a page cut into so many tiles. */
 uint64_t planner_largest(const struct model_spec *spec, int tiles);
 
-/* Key under which a process's memory with the engine open and no model is learned, and what it takes at first sight. */
-char *planner_baseline_key(const struct engine_kind *kind);
+/* What a process takes with the engine open and no model, and what it took. Bytes. */
+uint64_t planner_baseline(struct predictor *predictor, const struct engine_kind *kind);
+void planner_learn_baseline(struct predictor *predictor, const struct engine_kind *kind, uint64_t bytes);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "engine/blocks.h"
 #include "engine/heap.h"
 #include "memory/tree.h"
 #include "pipeline/reading.h"
@@ -86,12 +87,12 @@ static int choose_models(struct setup *setup, const struct wish *wish) {
 }
 
 /*
- * glibc moves its thresholds with what it sees; here they are fixed to what the engine does (docs/performance.md has
- * the figures), and there is one arena, since each would keep what was freed in it.
+ * glibc moves its thresholds with what it sees; here they are fixed, since its part of the heap is that of the small
+ * blocks, and there is one arena, since each would keep what was freed in it.
  */
-static void pin_malloc(const struct engine_kind *kind) {
-    mallopt(M_MMAP_THRESHOLD, kind->keep_below);
-    mallopt(M_TRIM_THRESHOLD, 2 * kind->keep_below);
+static void pin_malloc(void) {
+    mallopt(M_MMAP_THRESHOLD, BLOCKS_LEAST);
+    mallopt(M_TRIM_THRESHOLD, 2 * BLOCKS_LEAST);
     mallopt(M_ARENA_MAX, 1);
 }
 
@@ -153,14 +154,21 @@ void setup_note_baseline(struct setup *setup) {
         return;
     }
     uint64_t baseline = memory.pss > state.held ? memory.pss - state.held : 0;
-    char *key cleanup(drop_memory) = planner_baseline_key(setup->kind);
     ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, baseline);
-    predict_learn(setup->predictor, key, 0, baseline, 0);
+    planner_learn_baseline(setup->predictor, setup->kind, baseline);
+}
+
+/* Code that was not run yet is not in memory yet, but will be. */
+static void expect_baseline(struct setup *setup) {
+    struct tree_memory memory = {0};
+    uint64_t expected = planner_baseline(setup->predictor, setup->kind);
+    (void)tree_read(getpid(), &memory);
+    ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, memory.pss > expected ? memory.pss : expected);
 }
 
 static int open_engine(struct setup *setup) {
     setup->kind = setup->planned.kind;
-    pin_malloc(setup->kind);
+    pin_malloc();
     char *folder cleanup(drop_memory) = format("%s/%s", setup->places.engines, setup->kind->name);
     return setup->kind->open(folder, &setup->engine);
 }
@@ -204,7 +212,7 @@ int setup_load(const struct wish *wish, struct setup *setup) {
     if (result != 0) {
         return result;
     }
-    setup_note_baseline(setup);
+    expect_baseline(setup);
     recorder_note(setup->recorder, EVENT_PLAN, setup->planned.told.engine, (int64_t)setup->planned.floor,
                   (int64_t)wish->bytes);
     return setup->planned.plan.swapping ? 0 : load_models(setup);
