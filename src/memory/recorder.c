@@ -171,7 +171,9 @@ uint64_t recorder_count(const struct recorder *recorder, enum event_kind kind) {
     return atomic_load_explicit(&recorder->shared->counts[kind], memory_order_relaxed);
 }
 
-struct quality *recorder_quality(struct recorder *recorder) { return &recorder->shared->quality; }
+struct quality *recorder_quality(struct recorder *recorder) {
+    return &recorder->shared->quality;
+}
 
 static struct json *event_to_json(const struct payload *payload, uint64_t now) {
     struct json *event = json_object_new();

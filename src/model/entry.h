@@ -34,8 +34,8 @@ struct manager {
     struct manager_options options;
     pthread_mutex_t lock;
     pthread_mutex_t bounding; /* the heap's bound follows the charges; taken last */
-    pthread_cond_t changed; /* some entry's state or users */
-    pthread_cond_t stop;    /* stopping */
+    pthread_cond_t changed;   /* some entry's state or users */
+    pthread_cond_t stop;      /* stopping */
     struct entry entry[ROLE_COUNT];
     uint64_t slack; /* bytes charged as KEPT that no run uses now: freed in the heap, taken first by the next run */
     int runs;       /* under way */
