@@ -10,7 +10,7 @@ enum { RECYCLE_POINTS = 64 };
 /* A worker with nothing in hand. Bytes. */
 struct rest {
     uint64_t documents;        /* finished so far */
-    uint64_t heap, pss;        /* of its allocator, of the process */
+    uint64_t heap, pss;        /* of its allocator; of the process, less what is kept for the next run */
     uint64_t deficit, handles; /* what unloaded models did not give back; model handles, which should be 0 */
 };
 

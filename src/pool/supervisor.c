@@ -381,9 +381,10 @@ static void take_quiet(struct supervisor *supervisor, const struct json *message
         return;
     }
     supervisor->quiet = true;
+    uint64_t kept = (uint64_t)json_int(message, "kept", 0);
     const struct rest rest = {.documents = supervisor->documents,
                               .heap = (uint64_t)json_int(message, "heap", 0),
-                              .pss = memory.pss,
+                              .pss = memory.pss > kept ? memory.pss - kept : 0,
                               .deficit = (uint64_t)json_int(message, "deficit", 0),
                               .handles = (uint64_t)json_int(message, "handles", 0)};
     char *reason cleanup(drop_memory) = recycle_judge(&supervisor->recycle, &rest);

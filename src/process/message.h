@@ -24,8 +24,9 @@
  *                                                 done already)
  *   relieve step ("trim", "unload", "release")    relieved  step, bytes (given back)
  *   ping                                          pong    busy (seconds that the longest step in hand has run)
- *                                                 quiet   heap, handles, deficit: whenever nothing is in hand any more
- *                                                         (allocator bytes; model handles, 0; bytes not given back)
+ *                                                 quiet   heap, kept, handles, deficit: whenever nothing is in hand any
+ *                                                         more (bytes allocated, and freed but kept for the next run;
+ *                                                         model handles, 0; bytes not given back)
  *   describe                                      description + memfd (JSON: cpu, engines, models, calibration)
  *   (end of file: leave)
  * "error" is a word of table/errors.def. Pages are answered in any order.

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "document/bitmap.h"
+#include "engine/blocks.h"
 #include "engine/heap.h"
 #include "process/child.h"
 #include "process/message.h"
@@ -163,7 +164,10 @@ static void tell_quiet(void *context) {
     }
     struct json *body cleanup(json_drop) = json_object_new();
     json_set_string(body, "op", "quiet");
+    uint64_t used, kept;
+    blocks_read(&used, &kept);
     json_set_int(body, "heap", heap_live());
+    json_set_int(body, "kept", (int64_t)kept);
     json_set_int(body, "handles", state.handles);
     json_set_int(body, "deficit", (int64_t)state.deficit);
     send(worker, body, -1);
