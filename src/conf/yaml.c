@@ -1,6 +1,7 @@
 #include "conf/yaml.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -58,7 +59,7 @@ static int put_mapping(struct source *source, const yaml_node_t *node, int depth
     for (; result == 0 && pair < node->data.mapping.pairs.top; pair++) {
         const yaml_node_t *name = yaml_document_get_node(&source->document, pair->key);
         if (name->type != YAML_SCALAR_NODE) {
-            return fail(ERR_USAGE, "line %zu: a key must be a word", name->start_mark.line + 1);
+            return fail(ERR_USAGE, "%zu: a key must be a word", name->start_mark.line + 1);
         }
         result = put_node(source, yaml_document_get_node(&source->document, pair->value), depth, target,
                           (const char *)name->data.scalar.value);
@@ -68,7 +69,7 @@ static int put_mapping(struct source *source, const yaml_node_t *node, int depth
 
 static int put_node(struct source *source, const yaml_node_t *node, int depth, struct json *target, const char *key) {
     if (depth > MAX_DEPTH || ++source->nodes > MAX_NODES) {
-        return fail(ERR_USAGE, "line %zu: nested too deep or grown too large", node->start_mark.line + 1);
+        return fail(ERR_USAGE, "%zu: nested too deep or grown too large", node->start_mark.line + 1);
     }
     if (node->type == YAML_SCALAR_NODE) {
         put_scalar(target, key, node);
@@ -84,7 +85,7 @@ static int put_node(struct source *source, const yaml_node_t *node, int depth, s
 static int convert(struct source *source, struct json **ret) {
     const yaml_node_t *root = yaml_document_get_root_node(&source->document);
     if (!root || root->type != YAML_MAPPING_NODE) {
-        return fail(ERR_USAGE, "it holds no keys");
+        return fail(ERR_USAGE, "1: it holds no keys");
     }
     struct json *value cleanup(json_drop) = json_object_new();
     int result = put_mapping(source, root, 0, value);
@@ -94,19 +95,160 @@ static int convert(struct source *source, struct json **ret) {
     return result;
 }
 
+/* A line of the whole text where the reader stumbled: libyaml counts bytes there. */
+static size_t line_of_byte(const char *text, size_t length, size_t offset) {
+    size_t line = 1;
+    for (size_t i = 0; i < offset && i < length; i++) {
+        line += text[i] == '\n';
+    }
+    return line;
+}
+
+/* Loads the next document; beyond the last one it has no root. The caller deletes it. */
+static int load(yaml_parser_t *parser, const char *text, size_t length, yaml_document_t *ret) {
+    if (yaml_parser_load(parser, ret)) {
+        return 0;
+    }
+    size_t line = parser->error == YAML_READER_ERROR ? line_of_byte(text, length, parser->problem_offset)
+                                                     : parser->problem_mark.line + 1;
+    return fail(ERR_USAGE, "%zu: %s", line, parser->problem ? parser->problem : "there is not enough memory");
+}
+
+static int start(yaml_parser_t *ret, const char *text, size_t length) {
+    if (!yaml_parser_initialize(ret)) {
+        return fail(ERR_NO_MEMORY, "1: starting the YAML parser");
+    }
+    yaml_parser_set_input_string(ret, (const unsigned char *)text, length);
+    return 0;
+}
+
 int yaml_parse(const char *text, size_t length, struct json **ret) {
     yaml_parser_t parser;
     struct source source = {.nodes = 0};
-    if (!yaml_parser_initialize(&parser)) {
-        return fail(ERR_NO_MEMORY, "starting the YAML parser");
+    int result = start(&parser, text, length);
+    if (result != 0) {
+        return result;
     }
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
-    int result;
-    if (!yaml_parser_load(&parser, &source.document)) {
-        result = fail(ERR_USAGE, "line %zu: %s", parser.problem_mark.line + 1, parser.problem);
-    } else {
+    result = load(&parser, text, length, &source.document);
+    if (result == 0) {
         result = convert(&source, ret);
         yaml_document_delete(&source.document);
+    }
+    yaml_parser_delete(&parser);
+    return result;
+}
+
+/* Walking */
+
+struct walk {
+    struct source source;
+    char key[YAML_LONGEST_KEY + 1]; /* of the place, "" at the root */
+    yaml_visit *visit;
+    void *context;
+};
+
+static bool is_null(const yaml_node_t *node) {
+    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+    const char *text = (const char *)node->data.scalar.value;
+    bool null = false;
+    for (size_t i = 0; i < array_length(words); i++) {
+        null = null || strcmp(text, words[i]) == 0;
+    }
+    return null && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+static bool holds_nul(const yaml_node_t *node) {
+    return strlen((const char *)node->data.scalar.value) != node->data.scalar.length;
+}
+
+static int walk_node(struct walk *walk, const yaml_node_t *node, size_t line, int depth);
+
+/* Adds a key to the place. */
+static int enter(struct walk *walk, const yaml_node_t *name) {
+    size_t length = strlen(walk->key), line = name->start_mark.line + 1;
+    if (name->type != YAML_SCALAR_NODE || name->data.scalar.length == 0 || holds_nul(name)) {
+        return fail(ERR_USAGE, "%zu: a key must be a word", line);
+    }
+    int added = snprintf(walk->key + length, sizeof(walk->key) - length, "%s%s", length > 0 ? "." : "",
+                         (const char *)name->data.scalar.value);
+    if ((size_t)added >= sizeof(walk->key) - length) {
+        return fail(ERR_USAGE, "%zu: a key is longer than %d bytes", line, YAML_LONGEST_KEY);
+    }
+    return 0;
+}
+
+static int walk_mapping(struct walk *walk, const yaml_node_t *node, int depth) {
+    yaml_document_t *document = &walk->source.document;
+    size_t length = strlen(walk->key);
+    int result = 0;
+    yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+    for (; result == 0 && pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *name = yaml_document_get_node(document, pair->key);
+        result = enter(walk, name);
+        if (result == 0) {
+            result = walk_node(walk, yaml_document_get_node(document, pair->value), name->start_mark.line + 1, depth);
+        }
+        walk->key[length] = '\0';
+    }
+    return result;
+}
+
+static int walk_node(struct walk *walk, const yaml_node_t *node, size_t line, int depth) {
+    if (depth > MAX_DEPTH || ++walk->source.nodes > MAX_NODES) {
+        return fail(ERR_USAGE, "%zu: nested too deep or grown too large", line);
+    }
+    if (node->type == YAML_MAPPING_NODE) {
+        return walk_mapping(walk, node, depth + 1);
+    }
+    struct yaml_leaf leaf = {.key = walk->key, .line = line, .kind = YAML_LEAF_LIST};
+    if (node->type == YAML_SCALAR_NODE) {
+        if (holds_nul(node)) {
+            return fail(ERR_USAGE, "%zu: %s: a value must not hold a NUL", line, walk->key);
+        }
+        leaf.text = (const char *)node->data.scalar.value;
+        leaf.kind = is_null(node) ? YAML_LEAF_NULL : YAML_LEAF_TEXT;
+    }
+    walk->visit(walk->context, &leaf);
+    return 0;
+}
+
+static int walk_document(struct walk *walk) {
+    const yaml_node_t *root = yaml_document_get_root_node(&walk->source.document);
+    if (!root || (root->type == YAML_SCALAR_NODE && is_null(root))) {
+        return 0;
+    }
+    return root->type == YAML_MAPPING_NODE
+               ? walk_mapping(walk, root, 0)
+               : fail(ERR_USAGE, "%zu: keys with values are expected", root->start_mark.line + 1);
+}
+
+/* Nothing may follow the document. */
+static int expect_end(yaml_parser_t *parser, const char *text, size_t length) {
+    yaml_document_t second;
+    int result = load(parser, text, length, &second);
+    if (result != 0) {
+        return result;
+    }
+    if (yaml_document_get_root_node(&second)) {
+        result = fail(ERR_USAGE, "%zu: a second document begins", second.start_mark.line + 1);
+    }
+    yaml_document_delete(&second);
+    return result;
+}
+
+int yaml_walk(const char *text, size_t length, yaml_visit *visit, void *context) {
+    yaml_parser_t parser;
+    struct walk walk = {.visit = visit, .context = context};
+    int result = start(&parser, text, length);
+    if (result != 0) {
+        return result;
+    }
+    result = load(&parser, text, length, &walk.source.document);
+    if (result == 0) {
+        bool empty = !yaml_document_get_root_node(&walk.source.document);
+        result = walk_document(&walk);
+        result = result || empty ? result : expect_end(&parser, text, length);
+        yaml_document_delete(&walk.source.document);
     }
     yaml_parser_delete(&parser);
     return result;

@@ -174,11 +174,11 @@ int catalog_load(const char *path, struct catalog *ret) {
     size_t length;
     struct json *json cleanup(json_drop) = NULL;
     int result = file_read_path(path, MAX_BYTES, &text, &length);
-    if (result == 0) {
-        result = yaml_parse(text, length, &json);
-    }
     if (result != 0) {
         return fail(ERR_BAD_MODEL, "catalog %s: %s", path, error_detail());
+    }
+    if (yaml_parse(text, length, &json) != 0) {
+        return fail(ERR_BAD_MODEL, "catalog %s:%s", path, error_detail());
     }
     struct catalog catalog = {0};
     const struct json *entry = json_first(json_at(json, "models"));
