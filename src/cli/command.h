@@ -1,4 +1,4 @@
-/* The subcommands of `octavo`. To add one: a line in commands.c, its options in table/options.def, docs/cli.md. */
+/* The subcommands of `octavo`. To add one: a line in help.c, its options in table/options.def, docs/cli.md. */
 #ifndef OCTAVO_CLI_COMMAND_H
 #define OCTAVO_CLI_COMMAND_H
 
@@ -17,6 +17,7 @@ const struct command *command_find(const char *name);
 int command_ocr(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_models(int argc, char **argv);
+int command_config(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);
 
@@ -25,6 +26,9 @@ int command_processors(void);
 
 /* Prints to standard output. Exit status: 0, or 73 when that fails. */
 int command_print(const char *text);
+
+/* Tells why nothing was done: the error and its detail. Returns its exit status. */
+int command_refuse(int error);
 
 /* Tells what is wrong with the command line of a command. Exit status 64. */
 int command_usage_error(const char *detail);

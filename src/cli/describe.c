@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "cli/columns.h"
 #include "cli/command.h"
-#include "cli/terminal.h"
 #include "process/message.h"
 
 enum { DESCRIPTION_LIMIT = 16 << 20 };
@@ -85,11 +84,6 @@ int describe_options(int command, int argc, char **argv, struct options *ret) {
         result = fail(ERR_USAGE, "%s: this command takes no files", ret->files[0]);
     }
     return result;
-}
-
-int describe_refuse(int error) {
-    terminal_error(NULL, 0, error, error_detail());
-    return error_exit_status(error);
 }
 
 int describe_print(const struct json *json) {

@@ -16,12 +16,11 @@ int describe(struct child *worker, const struct options *options, struct json **
 /* Lets the worker get ready to read; *ret is its engine and version, the caller frees it. Errors as describe(). */
 int describe_trial(struct child *worker, const struct options *options, char **ret);
 
-/* Parses the command line of a command that takes no files. ERR_USAGE. */
+/* Reads the settings of a command that takes no files. Errors as options_parse(). */
 int describe_options(int command, int argc, char **argv, struct options *ret);
 
-/* Prints a value as JSON to standard output; tells a failure. Both return the exit status. */
+/* Prints a value as JSON to standard output. Returns the exit status. */
 int describe_print(const struct json *json);
-int describe_refuse(int error);
 
 /* A member of object, or what to say otherwise. Borrowed. */
 const char *describe_text(const struct json *object, const char *key, const char *otherwise);

@@ -162,8 +162,9 @@ static int print_doctor(const struct options *options, struct json *description,
 
 int command_doctor(int argc, char **argv) {
     struct options options cleanup(options_done) = {0};
-    if (describe_options(FOR_DOCTOR, argc, argv, &options) != 0) {
-        return command_usage_error(error_detail());
+    int result = describe_options(FOR_DOCTOR, argc, argv, &options);
+    if (result != 0) {
+        return command_refuse(result);
     }
     if (options.help) {
         return command_help(2, (char *[]){NULL, argv[0]});
@@ -175,7 +176,7 @@ int command_doctor(int argc, char **argv) {
     struct verdict verdict cleanup(verdict_done) = try_worker(&options, &description);
     if (!description) {
         fail(verdict.error, "%s", verdict.detail);
-        return describe_refuse(verdict.error);
+        return command_refuse(verdict.error);
     }
     int status = print_doctor(&options, description, &verdict);
     return status ? status : verdict.error ? 69 : 0;

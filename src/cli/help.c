@@ -18,6 +18,13 @@ const struct command commands[] = {
     {"doctor", FOR_DOCTOR, command_doctor, "octavo doctor [OPTION]...", "what this machine offers, whether it will do",
      ""},
     {"models", FOR_MODELS, command_models, "octavo models [OPTION]...", "the catalog of models", ""},
+    {"config", FOR_CONFIG, command_config, "octavo config WHAT [KEY] [OPTION]...",
+     "settings: whether they are right, where they are from",
+     "check        tells everything that is wrong in the file and the environment\n"
+     "show         prints each setting and where it is from, as a configuration file\n"
+     "sample       prints a configuration file with every key and its preset\n"
+     "explain KEY  tells what a setting does and what it may be\n"
+     "Flags of other commands that have a key may be given to show and check, too.\n"},
     {"version", 0, command_version, "octavo version", "the version", ""},
     {"help", 0, command_help, "octavo help [COMMAND]", "this list, or the options of a command", ""},
     {0},
@@ -45,6 +52,11 @@ int command_print(const char *text) {
     return result ? error_exit_status(result) : 0;
 }
 
+int command_refuse(int error) {
+    terminal_error(NULL, 0, error, error_detail());
+    return error_exit_status(error);
+}
+
 int command_usage_error(const char *detail) {
     terminal_error(NULL, 0, ERR_USAGE, detail);
     return error_exit_status(ERR_USAGE);
@@ -70,7 +82,7 @@ static int help_for_all(void) {
     struct buffer text cleanup(buffer_done) = {0};
     buffer_add_string(&text, "octavo reads the text of documents.\n\n");
     for (const struct command *command = commands; command->name; command++) {
-        buffer_add_format(&text, "  %-31s  %s\n", command->usage, command->about);
+        buffer_add_format(&text, "  %-36s  %s\n", command->usage, command->about);
     }
     buffer_add_string(&text, "\n`octavo help COMMAND` tells the options of a command.\n");
     return command_print(text.data);

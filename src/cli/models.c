@@ -16,16 +16,17 @@ static int print_models(const struct options *options, const struct json *models
 
 int command_models(int argc, char **argv) {
     struct options options cleanup(options_done) = {0};
-    if (describe_options(FOR_MODELS, argc, argv, &options) != 0) {
-        return command_usage_error(error_detail());
+    int result = describe_options(FOR_MODELS, argc, argv, &options);
+    if (result != 0) {
+        return command_refuse(result);
     }
     if (options.help) {
         return command_help(2, (char *[]){NULL, argv[0]});
     }
     struct child worker = {0};
     struct json *description cleanup(json_drop) = NULL;
-    int result = child_start("octavo-worker", &worker);
+    result = child_start("octavo-worker", &worker);
     result = result ? result : describe(&worker, &options, &description);
     child_end(&worker, NULL);
-    return result ? describe_refuse(result) : print_models(&options, json_at(description, "models"));
+    return result ? command_refuse(result) : print_models(&options, json_at(description, "models"));
 }

@@ -11,20 +11,7 @@
 #include "cli/terminal.h"
 #include "cli/timing.h"
 #include "conf/options.h"
-
-/* Defaults that depend on the machine. */
-static void complete_options(struct options *options) {
-    if (options->threads == 0) {
-        options->threads = command_processors();
-    }
-    if (options->jobs == 0) {
-        /* One more than can be read at once, so that a picture is drawn while others are read. */
-        options->jobs = options->threads + 1;
-    }
-    if (options->max_runs == 0) {
-        options->max_runs = options->threads;
-    }
-}
+#include "pool/settings.h"
 
 /* What is wrong with a command line whose options are right one by one; NULL if nothing is. */
 static const char *contradiction(const struct options *options) {
@@ -79,15 +66,16 @@ static int read_files(const struct options *options, int64_t started) {
 int command_ocr(int argc, char **argv) {
     int64_t started = clock_now();
     struct options options cleanup(options_done) = {0};
-    if (options_parse(FOR_OCR, argc, argv, &options) != 0) {
-        return command_usage_error(error_detail());
+    int result = options_parse(FOR_OCR, argc, argv, &options);
+    if (result != 0) {
+        return command_refuse(result);
     }
     if (options.help) {
         return command_help(2, (char *[]){NULL, argv[0]});
     }
     char *folder cleanup(drop_memory) = dump_folder();
     options.dump_dir = options.dump_dir ? options.dump_dir : folder;
-    complete_options(&options);
+    settings_complete(&options, command_processors());
     const char *wrong = contradiction(&options);
     if (wrong) {
         return command_usage_error(wrong);

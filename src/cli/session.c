@@ -15,6 +15,7 @@
 #include "cli/progress.h"
 #include "cli/target.h"
 #include "cli/terminal.h"
+#include "pool/settings.h"
 
 static const int64_t MILLISECOND = 1000000;
 enum { SAMPLE_EVERY = 250, DRAW_EVERY = 100 }; /* milliseconds */
@@ -257,37 +258,14 @@ static void settle(struct session *session) {
     }
 }
 
-static struct pool_conf conf_of(const struct options *options) {
-    return (struct pool_conf){.engine = options->engine,
-                              .models = options->models,
-                              .version = options->ocr_version,
-                              .threads = options->threads,
-                              .seats = options->max_runs,
-                              .jobs = options->jobs,
-                              .memory = (uint64_t)options->memory,
-                              .run_timeout = options->run_timeout,
-                              .worker_idle = options->worker_idle,
-                              .model_idle = options->model_idle,
-                              .tiles = options->tiles,
-                              .orient = strcmp(options->orient, "auto") == 0,
-                              .line_orient = strcmp(options->line_orient, "auto") == 0,
-                              .dump_folder = options->dump_dir,
-                              .per_task = options->per_task};
-}
-
 static int open_session(struct session *session, const struct options *options) {
     size_t count = (size_t)options->file_count;
-    session->wish = (struct job_wish){.dpi = (double)options->dpi,
-                                      .pages = &options->pages,
-                                      .max_pages = options->max_pages,
-                                      .max_pixels = options->max_pixels,
-                                      .page_timeout = options->page_timeout,
-                                      .deadline = options->deadline};
+    session->wish = settings_of_job(options);
     session->names = alloc(count + 1, sizeof(*session->names));
     session->names_known = count;
     target_names(options->files, count, session->names);
     int result = options->files_from ? feed_open(options->files_from, &session->feed) : 0;
-    const struct pool_conf conf = conf_of(options);
+    const struct pool_conf conf = settings_of_pool(options);
     const struct pool_events events = {.context = session,
                                        .over = take_over,
                                        .page_failed = tell_page_failed,

@@ -1,165 +1,13 @@
 #include "conf/options.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-
-enum kind { FLAG, NUMBER, SIZE, TEXT, CHOICE, LIST, PAGES };
-
-struct option_row {
-    enum kind kind;
-    const char *name;
-    int letter;
-    const char *argument;
-    int64_t low, high;
-    const char *preset;
-    int commands;
-    const char *help;
-    size_t offset;
-};
-
-static const struct option_row rows[] = {
-#define OPTION(kind, symbol, name, letter, argument, low, high, preset, commands, help)                                \
-    {kind, name, letter, argument, low, high, preset, commands, help, offsetof(struct options, symbol)},
-#include "table/options.def"
-#undef OPTION
-};
-
-/* Values */
-
-/* Finds word (of so many bytes) among the words of list, which are parted by separator. */
-static bool has_word(const char *list, char separator, const char *word, size_t length) {
-    for (const char *entry = list; entry; entry = strchr(entry, separator), entry = entry ? entry + 1 : NULL) {
-        if (strncmp(entry, word, length) == 0 && (entry[length] == separator || entry[length] == '\0')) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool options_list_has(const char *list, const char *word) { return has_word(list, ',', word, strlen(word)); }
-
-static bool all_words_known(const char *known, const char *list) {
-    for (const char *word = list;; word++) {
-        size_t length = strcspn(word, ",");
-        if (length == 0 || !has_word(known, '|', word, length)) {
-            return false;
-        }
-        word += length;
-        if (*word == '\0') {
-            return true;
-        }
-    }
-}
-
-/* Digits and, for sizes, one of the letters k M G T: powers of 1024. */
-static bool parse_number(const char *text, bool suffixes, int64_t *ret) {
-    char *end;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || text[0] < '0' || text[0] > '9') {
-        return false;
-    }
-    static const char letters[] = "kmgt";
-    const char *letter = suffixes && *end ? strchr(letters, *end | 0x20) : NULL;
-    int64_t scaled = value;
-    for (const char *step = letters; letter && step <= letter; step++) {
-        if (__builtin_mul_overflow(scaled, INT64_C(1024), &scaled)) {
-            return false;
-        }
-    }
-    if (letter ? end[1] != '\0' : *end != '\0') {
-        return false;
-    }
-    *ret = scaled;
-    return true;
-}
-
-char *options_size_text(int64_t size) {
-    static const char *const units[] = {"", "k", "M", "G", "T"};
-    size_t unit = 0;
-    while (size != 0 && size % 1024 == 0 && unit + 1 < array_length(units)) {
-        size /= 1024;
-        unit++;
-    }
-    return format("%lld%s", (long long)size, units[unit]);
-}
-
-static int refuse_number(const struct option_row *row, const char *text) {
-    char *low cleanup(drop_memory) =
-        row->kind == SIZE ? options_size_text(row->low) : format("%lld", (long long)row->low);
-    char *high cleanup(drop_memory) =
-        row->kind == SIZE ? options_size_text(row->high) : format("%lld", (long long)row->high);
-    return fail(ERR_USAGE, "--%s %s: a whole number from %s to %s is expected", row->name, text, low, high);
-}
-
-static int set_number(const struct option_row *row, const char *text, int64_t *ret) {
-    int64_t value;
-    if (!parse_number(text, row->kind == SIZE, &value) || value < row->low || value > row->high) {
-        return refuse_number(row, text);
-    }
-    *ret = value;
-    return 0;
-}
-
-static int set_pages(const struct option_row *row, const char *text, struct ranges *ranges) {
-    struct ranges parsed;
-    int result = ranges_parse(text, &parsed);
-    if (result != 0) {
-        return fail(result, "--%s %s: %s", row->name, text, error_detail());
-    }
-    ranges_done(ranges);
-    *ranges = parsed;
-    return 0;
-}
-
-static int set(struct options *options, const struct option_row *row, const char *text) {
-    void *field = (char *)options + row->offset;
-    switch (row->kind) {
-    case FLAG:
-        *(bool *)field = true;
-        return 0;
-    case NUMBER:
-    case SIZE:
-        return set_number(row, text, field);
-    case PAGES:
-        return set_pages(row, text, field);
-    case TEXT:
-        if (!*text) {
-            return fail(ERR_USAGE, "--%s: %s must not be empty", row->name, row->argument);
-        }
-        break;
-    case CHOICE:
-        if (strchr(text, '|') || !has_word(row->argument, '|', text, strlen(text))) {
-            return fail(ERR_USAGE, "--%s %s: one of %s is expected", row->name, text, row->argument);
-        }
-        break;
-    case LIST:
-        if (!all_words_known(row->argument, text)) {
-            return fail(ERR_USAGE, "--%s %s: %s is expected, several with commas", row->name, text, row->argument);
-        }
-        break;
-    }
-    *(const char **)field = text;
-    return 0;
-}
-
-static int set_presets(int command, struct options *options) {
-    for (size_t i = 0; i < array_length(rows); i++) {
-        if (rows[i].commands & command && rows[i].preset) {
-            int result = set(options, &rows[i], rows[i].preset);
-            if (result != 0) {
-                return result;
-            }
-        }
-    }
-    return 0;
-}
+#include "conf/option.h"
+#include "conf/settings.h"
 
 /* The command line */
 
@@ -167,9 +15,9 @@ enum { LONG_ONLY = 256 }; /* what getopt_long() returns for row i: LONG_ONLY + i
 
 static void fill_getopt(int command, char *letters, struct option *names) {
     *letters++ = ':'; /* tell a missing argument from an unknown option */
-    for (size_t i = 0; i < array_length(rows); i++) {
-        const struct option_row *row = &rows[i];
-        if (!(row->commands & command)) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option_row *row = &option_rows[i];
+        if (!row->name || !option_is_for(row, command)) {
             continue;
         }
         *names++ =
@@ -187,11 +35,11 @@ static void fill_getopt(int command, char *letters, struct option *names) {
 
 static const struct option_row *row_of(int command, int value) {
     if (value >= LONG_ONLY) {
-        return &rows[value - LONG_ONLY];
+        return &option_rows[value - LONG_ONLY];
     }
-    for (size_t i = 0; i < array_length(rows); i++) {
-        if (rows[i].commands & command && value && rows[i].letter == value) {
-            return &rows[i];
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (option_rows[i].name && option_is_for(&option_rows[i], command) && value && option_rows[i].letter == value) {
+            return &option_rows[i];
         }
     }
     return NULL;
@@ -210,17 +58,27 @@ static int refuse(int command, int value, const char *last) {
                   : fail(ERR_USAGE, "%s: there is no such option, or it is short for several", last);
 }
 
-int options_parse(int command, int argc, char **argv, struct options *ret) {
-    char letters[2 * array_length(rows) + 2];
-    struct option names[array_length(rows) + 1];
+/* One option of the command line; what is wrong with it is told with its name. */
+static int take_flag(const struct option_row *row, const char *text, struct options *options) {
+    int result = option_read(row, text, (char *)options + row->offset);
+    if (result != 0) {
+        return fail(result, "--%s%s%s: %s", row->name, text && *text ? " " : "", text ? text : "", error_detail());
+    }
+    options->origins[row - option_rows] = ORIGIN_FLAG;
+    return 0;
+}
+
+int options_parse_flags(int command, int argc, char **argv, struct options *ret) {
+    char letters[2 * OPTION_COUNT + 2];
+    struct option names[OPTION_COUNT + 1];
     fill_getopt(command, letters, names);
     struct options options cleanup(options_done) = {0};
-    int result = set_presets(command, &options);
+    int result = 0;
     opterr = 0;
     optind = 0; /* start anew (getopt(3), GNU) */
     for (int value; result == 0 && (value = getopt_long(argc, argv, letters, names, NULL)) != -1;) {
         bool known = value != ':' && value != '?';
-        result = known ? set(&options, row_of(command, value), optarg) : refuse(command, value, argv[optind - 1]);
+        result = known ? take_flag(row_of(command, value), optarg, &options) : refuse(command, value, argv[optind - 1]);
     }
     if (result != 0) {
         return result;
@@ -228,11 +86,75 @@ int options_parse(int command, int argc, char **argv, struct options *ret) {
     options.files = argv + optind;
     options.file_count = argc - optind;
     *ret = options;
-    options.pages = (struct ranges){0};
+    options = (struct options){0};
     return 0;
 }
 
-void options_done(struct options *options) { ranges_done(&options->pages); }
+int options_parse(int command, int argc, char **argv, struct options *ret) {
+    struct options options cleanup(options_done) = {0};
+    struct problems problems cleanup(problems_done) = {0};
+    int result = options_parse_flags(command, argc, argv, &options);
+    if (result != 0) {
+        return result;
+    }
+    if (!options.help) {
+        settings_load(&options, &problems);
+    }
+    const char *wrong = problems_first(&problems);
+    if (wrong) {
+        return fail(ERR_CONFIG, "%s", wrong);
+    }
+    *ret = options;
+    options = (struct options){0};
+    return 0;
+}
+
+void options_done(struct options *options) {
+    ranges_done(&options->pages);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        free(options->texts[i]);
+    }
+    free(options->path);
+    *options = (struct options){0};
+}
+
+/* Reading again */
+
+static bool differs(const struct option_row *row, const struct options *one, const struct options *other) {
+    char *text cleanup(drop_memory) = option_text(row, one), *other_text cleanup(drop_memory) = option_text(row, other);
+    return text && other_text ? strcmp(text, other_text) != 0 : text != other_text;
+}
+
+static void swap(void *one, void *other, size_t size) {
+    char kept[sizeof(struct ranges)];
+    memcpy(kept, one, size);
+    memcpy(one, other, size);
+    memcpy(other, kept, size);
+}
+
+/* Exchanges the values of an option. */
+static void exchange(const struct option_row *row, struct options *one, struct options *other) {
+    static const size_t sizes[] = {
+        [FLAG] = sizeof(option_FLAG),       [NUMBER] = sizeof(option_NUMBER), [SIZE] = sizeof(option_SIZE),
+        [DECIMAL] = sizeof(option_DECIMAL), [TEXT] = sizeof(option_TEXT),     [CHOICE] = sizeof(option_CHOICE),
+        [LIST] = sizeof(option_LIST),       [PAGES] = sizeof(option_PAGES)};
+    size_t index = (size_t)(row - option_rows);
+    swap((char *)one + row->offset, (char *)other + row->offset, sizes[row->kind]);
+    swap(&one->origins[index], &other->origins[index], sizeof(one->origins[index]));
+    swap(&one->lines[index], &other->lines[index], sizeof(one->lines[index]));
+    swap(&one->texts[index], &other->texts[index], sizeof(one->texts[index]));
+}
+
+void options_follow(struct options *options, struct options *fresh, struct buffer *kept) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option_row *row = &option_rows[i];
+        if (row->key && row->reload == LIVE) {
+            exchange(row, options, fresh);
+        } else if (row->key && differs(row, options, fresh)) {
+            buffer_add_format(kept, "%s%s", kept->length > 0 ? ", " : "", row->key);
+        }
+    }
+}
 
 /* Help */
 
@@ -259,9 +181,9 @@ static void add_wrapped(struct buffer *help, size_t column, const char *text) {
 }
 
 void options_help(int command, struct buffer *help) {
-    for (size_t i = 0; i < array_length(rows); i++) {
-        const struct option_row *row = &rows[i];
-        if (!(row->commands & command)) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option_row *row = &option_rows[i];
+        if (!row->name || !(row->commands & command)) {
             continue;
         }
         size_t start = help->length;
@@ -274,7 +196,7 @@ void options_help(int command, struct buffer *help) {
             buffer_add_format(help, " %s", row->argument);
         }
         char *text cleanup(drop_memory) =
-            row->preset ? format("%s (default: %s)", row->help, row->preset) : copy_string(row->help);
+            row->preset && row->argument ? format("%s (default: %s)", row->help, row->preset) : copy_string(row->help);
         add_wrapped(help, help->length - start, text);
     }
 }

@@ -11,7 +11,9 @@
 #include "base/memory.h"
 
 #define MAX_DEPTH 32
+#define MAX_ANCHORS 1000
 #define MAX_NODES 100000 /* aliases could multiply a small file without end */
+#define TOO_MUCH "nested too deep or grown too large"
 
 struct source {
     yaml_document_t document;
@@ -69,7 +71,7 @@ static int put_mapping(struct source *source, const yaml_node_t *node, int depth
 
 static int put_node(struct source *source, const yaml_node_t *node, int depth, struct json *target, const char *key) {
     if (depth > MAX_DEPTH || ++source->nodes > MAX_NODES) {
-        return fail(ERR_USAGE, "%zu: nested too deep or grown too large", node->start_mark.line + 1);
+        return fail(ERR_USAGE, "%zu: " TOO_MUCH, node->start_mark.line + 1);
     }
     if (node->type == YAML_SCALAR_NODE) {
         put_scalar(target, key, node);
@@ -95,7 +97,7 @@ static int convert(struct source *source, struct json **ret) {
     return result;
 }
 
-/* A line of the whole text where the reader stumbled: libyaml counts bytes there. */
+/* The line where the reader stumbled: libyaml counts bytes there. */
 static size_t line_of_byte(const char *text, size_t length, size_t offset) {
     size_t line = 1;
     for (size_t i = 0; i < offset && i < length; i++) {
@@ -104,11 +106,7 @@ static size_t line_of_byte(const char *text, size_t length, size_t offset) {
     return line;
 }
 
-/* Loads the next document; beyond the last one it has no root. The caller deletes it. */
-static int load(yaml_parser_t *parser, const char *text, size_t length, yaml_document_t *ret) {
-    if (yaml_parser_load(parser, ret)) {
-        return 0;
-    }
+static int refuse(const yaml_parser_t *parser, const char *text, size_t length) {
     size_t line = parser->error == YAML_READER_ERROR ? line_of_byte(text, length, parser->problem_offset)
                                                      : parser->problem_mark.line + 1;
     return fail(ERR_USAGE, "%zu: %s", line, parser->problem ? parser->problem : "there is not enough memory");
@@ -122,18 +120,64 @@ static int start(yaml_parser_t *ret, const char *text, size_t length) {
     return 0;
 }
 
-int yaml_parse(const char *text, size_t length, struct json **ret) {
+/* Counts what an event opens, closes and names. */
+static int count_event(const yaml_event_t *event, int *depth, int *anchors) {
+    bool mapping = event->type == YAML_MAPPING_START_EVENT, sequence = event->type == YAML_SEQUENCE_START_EVENT;
+    *depth += mapping || sequence;
+    *depth -= event->type == YAML_MAPPING_END_EVENT || event->type == YAML_SEQUENCE_END_EVENT;
+    *anchors += (mapping && event->data.mapping_start.anchor) || (sequence && event->data.sequence_start.anchor) ||
+                (event->type == YAML_SCALAR_EVENT && event->data.scalar.anchor);
+    if (*depth > MAX_DEPTH + 1 || *anchors > MAX_ANCHORS) {
+        return fail(ERR_USAGE, "%zu: " TOO_MUCH, event->start_mark.line + 1);
+    }
+    return 0;
+}
+
+/*
+ * Goes through the first document before it is loaded. libyaml's loader takes all in whatever it is, in a time that
+ * grows with the square of depth and anchors.
+ */
+static int check_shape(const char *text, size_t length) {
     yaml_parser_t parser;
-    struct source source = {.nodes = 0};
+    int depth = 0, anchors = 0;
     int result = start(&parser, text, length);
     if (result != 0) {
         return result;
     }
-    result = load(&parser, text, length, &source.document);
-    if (result == 0) {
-        result = convert(&source, ret);
-        yaml_document_delete(&source.document);
+    for (bool over = false; result == 0 && !over;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&parser, &event)) {
+            result = refuse(&parser, text, length);
+            break;
+        }
+        over = event.type == YAML_DOCUMENT_END_EVENT || event.type == YAML_STREAM_END_EVENT;
+        result = count_event(&event, &depth, &anchors);
+        yaml_event_delete(&event);
     }
+    yaml_parser_delete(&parser);
+    return result;
+}
+
+/* Loads the first document; without one it has no root. The caller ends parser and document, if all went well. */
+static int load(const char *text, size_t length, yaml_parser_t *ret_parser, yaml_document_t *ret_document) {
+    int result = check_shape(text, length);
+    result = result ? result : start(ret_parser, text, length);
+    if (result == 0 && !yaml_parser_load(ret_parser, ret_document)) {
+        result = refuse(ret_parser, text, length);
+        yaml_parser_delete(ret_parser);
+    }
+    return result;
+}
+
+int yaml_parse(const char *text, size_t length, struct json **ret) {
+    yaml_parser_t parser;
+    struct source source = {.nodes = 0};
+    int result = load(text, length, &parser, &source.document);
+    if (result != 0) {
+        return result;
+    }
+    result = convert(&source, ret);
+    yaml_document_delete(&source.document);
     yaml_parser_delete(&parser);
     return result;
 }
@@ -195,7 +239,7 @@ static int walk_mapping(struct walk *walk, const yaml_node_t *node, int depth) {
 
 static int walk_node(struct walk *walk, const yaml_node_t *node, size_t line, int depth) {
     if (depth > MAX_DEPTH || ++walk->source.nodes > MAX_NODES) {
-        return fail(ERR_USAGE, "%zu: nested too deep or grown too large", line);
+        return fail(ERR_USAGE, "%zu: " TOO_MUCH, line);
     }
     if (node->type == YAML_MAPPING_NODE) {
         return walk_mapping(walk, node, depth + 1);
@@ -224,32 +268,28 @@ static int walk_document(struct walk *walk) {
 
 /* Nothing may follow the document. */
 static int expect_end(yaml_parser_t *parser, const char *text, size_t length) {
-    yaml_document_t second;
-    int result = load(parser, text, length, &second);
-    if (result != 0) {
-        return result;
+    yaml_event_t event;
+    if (!yaml_parser_parse(parser, &event)) {
+        return refuse(parser, text, length);
     }
-    if (yaml_document_get_root_node(&second)) {
-        result = fail(ERR_USAGE, "%zu: a second document begins", second.start_mark.line + 1);
-    }
-    yaml_document_delete(&second);
+    int result = event.type == YAML_STREAM_END_EVENT
+                     ? 0
+                     : fail(ERR_USAGE, "%zu: a second document begins", event.start_mark.line + 1);
+    yaml_event_delete(&event);
     return result;
 }
 
 int yaml_walk(const char *text, size_t length, yaml_visit *visit, void *context) {
     yaml_parser_t parser;
     struct walk walk = {.visit = visit, .context = context};
-    int result = start(&parser, text, length);
+    int result = load(text, length, &parser, &walk.source.document);
     if (result != 0) {
         return result;
     }
-    result = load(&parser, text, length, &walk.source.document);
-    if (result == 0) {
-        bool empty = !yaml_document_get_root_node(&walk.source.document);
-        result = walk_document(&walk);
-        result = result || empty ? result : expect_end(&parser, text, length);
-        yaml_document_delete(&walk.source.document);
-    }
+    bool empty = !yaml_document_get_root_node(&walk.source.document);
+    result = walk_document(&walk);
+    result = result || empty ? result : expect_end(&parser, text, length);
+    yaml_document_delete(&walk.source.document);
     yaml_parser_delete(&parser);
     return result;
 }

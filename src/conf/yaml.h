@@ -7,8 +7,8 @@
 struct json;
 
 /*
- * Both end with ERR_USAGE, for nesting deeper than 32 and more than 100 000 values (aliases count each time) as well.
- * The detail is "LINE: what is wrong": it goes behind the file's name and a colon.
+ * Both end with ERR_USAGE, for nesting deeper than 32, more than 1000 anchors and more than 100 000 values (aliases
+ * count each time) as well. The detail is "LINE: what is wrong": it goes behind the file's name and a colon.
  */
 
 /*

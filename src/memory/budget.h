@@ -7,21 +7,26 @@
 struct memory_limits;
 struct probe;
 
-#define BUDGET_PARTS 25 /* the reserve is one part of so many: 4 % */
+/* What is left to others of a limit: so many percent of it, at least so many bytes. */
+struct reserve {
+    uint64_t percent; /* up to 100 */
+    uint64_t least;
+};
+extern const struct reserve reserve_presets; /* 4 %, 16 MiB */
 
 /*
- * What is left to others of a limit: 4 %, at least 16 MiB, for what nobody charges (page tables, sockets, stacks, the
- * kernel's share) and for errors of prediction. Bytes. Pure; any thread.
+ * Of a limit, for what nobody charges (page tables, sockets, stacks, the kernel's share) and for errors of prediction.
+ * Bytes. Pure; any thread.
  */
-uint64_t budget_reserve(uint64_t limit);
+uint64_t budget_reserve(uint64_t limit, const struct reserve *reserve);
 
 /*
  * The lowest of the configured limit (0: none), the cgroups' and the physical memory, less the reserve of that. Bytes.
  * RLIMIT_AS is not in it: it bounds addresses of one process, not memory of all. Pure; any thread.
  */
-uint64_t budget_from(const struct memory_limits *limits, uint64_t configured);
+uint64_t budget_from(const struct memory_limits *limits, uint64_t configured, const struct reserve *reserve);
 
 /* The budget as it is now; cheap enough for every second. One thread at a time for each probe. */
-uint64_t budget_read(struct probe *probe, uint64_t configured);
+uint64_t budget_read(struct probe *probe, uint64_t configured, const struct reserve *reserve);
 
 #endif

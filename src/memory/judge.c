@@ -1,10 +1,16 @@
 #include "memory/judge.h"
 
-#include "memory/budget.h"
 #include "memory/probe.h"
 
-const struct judge_thresholds judge_presets = {
-    .elevated = 0.97, .high = 0.985, .critical = 0.995, .margin = 0.01, .hold = INT64_C(5000000000), .psi = 20};
+#define USUAL_RESERVE 0.04 /* of the limit, to which others are stretched */
+
+const struct judge_thresholds judge_presets = {.elevated = 0.97,
+                                               .high = 0.985,
+                                               .critical = 0.995,
+                                               .margin = 0.01,
+                                               .hold = INT64_C(5000000000),
+                                               .psi = 20,
+                                               .reserve = {.percent = 4, .least = UINT64_C(16) << 20}};
 
 const char *pressure_word(enum pressure level) {
     static const char *const words[] = {
@@ -17,15 +23,15 @@ const char *pressure_word(enum pressure level) {
 
 static enum pressure worse(enum pressure one, enum pressure other) { return one > other ? one : other; }
 
-/* How full memory is: 1 - 1/25 where all but the reserve is used, whatever part of the limit the reserve is. */
-static double fullness(const struct memory_reading *reading) {
-    return 1 - (double)reading->available / (BUDGET_PARTS * (double)budget_reserve(reading->limit));
+/* How full memory is: 0.96 where all but the reserve is used, whatever part of the limit the reserve is. */
+static double fullness(const struct memory_reading *reading, const struct reserve *reserve) {
+    return 1 - (double)reading->available / (double)budget_reserve(reading->limit, reserve) * USUAL_RESERVE;
 }
 
 /* What a known reading says by itself, with the thresholds lowered by margin. */
 static enum pressure level_of(const struct memory_reading *reading, const struct judge_thresholds *thresholds,
                               double margin) {
-    double fraction = fullness(reading);
+    double fraction = fullness(reading, &thresholds->reserve);
     enum pressure level = fraction >= thresholds->critical - margin   ? PRESSURE_CRITICAL
                           : fraction >= thresholds->high - margin     ? PRESSURE_HIGH
                           : fraction >= thresholds->elevated - margin ? PRESSURE_ELEVATED

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "memory/budget.h"
+
 struct memory_reading;
 
 enum pressure {
@@ -18,9 +20,9 @@ enum pressure {
 const char *pressure_word(enum pressure level);
 
 /*
- * Fractions are of the limit, and of memory in use that the kernel cannot take back (memory/probe.h). Below 400 MiB,
- * where the reserve is 16 MiB and so more than 4 % of the limit, they are stretched as if it were 4 %: levels begin
- * where as much of the reserve is gone as with larger limits.
+ * Fractions are of the limit, and of memory in use that the kernel cannot take back (memory/probe.h). Where the reserve
+ * is another part of the limit than 4 % (as below 400 MiB, where it is at least 16 MiB) they are stretched as if it
+ * were 4 %: levels begin where as much of the reserve is gone as with the usual one.
  *
  * The presets: the ledger keeps what we use below budget = limit - reserve, that is 0.96. Full use as planned must read
  * as ok; so elevated begins at 0.97, where a quarter of the reserve is eaten by what nobody charged. High is 0.985
@@ -36,8 +38,9 @@ struct judge_thresholds {
     double margin;                   /* fraction below a threshold at which its level ends */
     int64_t hold;                    /* nanoseconds for which readings must be below before the level falls */
     double psi;                      /* percent */
+    struct reserve reserve;          /* as the budget is read with */
 };
-extern const struct judge_thresholds judge_presets; /* 0.97, 0.985, 0.995; 0.01; 5 s; 20 % */
+extern const struct judge_thresholds judge_presets; /* 0.97, 0.985, 0.995; 0.01; 5 s; 20 %; 4 %, 16 MiB */
 
 /* What was judged, and what the next judgement must know. Starts from (struct judgement){0}: unknown. */
 struct judgement {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "memory/judge.h"
 #include "memory/ledger.h"
 #include "memory/recorder.h"
 
@@ -25,8 +26,11 @@ struct pool_conf {
     int64_t jobs;                          /* documents in work at a time */
     uint64_t memory;                       /* bytes for the whole tree; 0: what cgroups and the machine allow */
     int64_t run_timeout, worker_idle, model_idle;
-    const char *dump_folder; /* NULL: no dumps are written */
-    bool per_task;           /* a worker for each document, nothing shared or limited: only for measuring */
+    int64_t residency;                  /* after its load a model is not unloaded to make room */
+    struct judge_thresholds thresholds; /* of pressure; their reserve is the budget's */
+    int64_t guard_period, guard_calm;   /* between readings; without pressure before a step is taken back */
+    const char *dump_folder;            /* NULL: no dumps are written */
+    bool per_task;                      /* a worker for each document, nothing shared or limited: only for measuring */
 };
 
 /* Whom to tell. Called in the pool's calls; none may call the pool. */

@@ -32,6 +32,7 @@ void mail_start(int socket, const struct core *core, int account, uint64_t bytes
     json_set_int(body, "account", account);
     json_set_int(body, "bytes", (int64_t)bytes);
     json_set_int(body, "model_idle", core->conf->model_idle);
+    json_set_int(body, "residency", core->conf->residency);
     json_set_int(body, "tiles", core->conf->tiles);
     json_set_bool(body, "orient", core->conf->orient);
     json_set_bool(body, "line_orient", core->conf->line_orient);

@@ -55,7 +55,8 @@ static void note_front(struct pool *pool) {
 }
 
 static uint64_t budget_of(struct pool *pool) {
-    return pool->conf.per_task ? POOL_UNLIMITED : budget_read(pool->probe, pool->conf.memory);
+    return pool->conf.per_task ? POOL_UNLIMITED
+                               : budget_read(pool->probe, pool->conf.memory, &pool->conf.thresholds.reserve);
 }
 
 static void look(struct pool *pool) {
@@ -144,6 +145,18 @@ int pool_open(struct pool *pool, const struct pool_conf *conf, const struct pool
     }
     supervisor_open(&pool->worker, &pool->core, true);
     return 0;
+}
+
+int pool_follow(struct pool *pool, const struct pool_conf *conf) {
+    watch_stop(pool); /* its thread reads the settings */
+    pool->conf.memory = conf->memory;
+    pool->conf.run_timeout = conf->run_timeout;
+    pool->conf.worker_idle = conf->worker_idle;
+    pool->conf.thresholds = conf->thresholds;
+    pool->conf.guard_period = conf->guard_period;
+    pool->conf.guard_calm = conf->guard_calm;
+    pool->next_look = 0;
+    return pool->conf.per_task ? 0 : watch_start(pool);
 }
 
 bool pool_has_room(const struct pool *pool) { return pool->row_count < (size_t)pool->conf.jobs; }

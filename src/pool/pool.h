@@ -61,6 +61,12 @@ struct pool {
 /* Sets the pool up in *pool, which stays where it is. Settings and events are copied. ERR_NO_MEMORY, ERR_INTERNAL. */
 int pool_open(struct pool *pool, const struct pool_conf *conf, const struct pool_events *events);
 
+/*
+ * Goes on with those of the settings that may change while the pool is open: memory, run_timeout, worker_idle,
+ * thresholds, guard_period, guard_calm. ERR_INTERNAL: there is no guard any more.
+ */
+int pool_follow(struct pool *pool, const struct pool_conf *conf);
+
 bool pool_has_room(const struct pool *pool);
 
 /* Takes the job until the event "over". There is room. */

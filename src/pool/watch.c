@@ -11,13 +11,20 @@ static void sample(void *context, struct memory_reading *ret) {
     struct pool *pool = context;
     probe_read(pool->guard_probe, ret);
     if (pool->conf.memory > 0) {
-        reading_add(ret, pool->conf.memory, atomic_load(&pool->tree), "--memory");
+        reading_add(ret, pool->conf.memory, atomic_load(&pool->tree), "memory.limit");
     }
 }
 
 int watch_start(struct pool *pool) {
+    pool->shrunk = false;
+    ledger_set_least_priority(pool->core.ledger, INT_MIN);
     pool->guard_probe = probe_new("");
-    const struct guard_options options = {.without = 1U << LADDER_CPU, .sample = sample, .context = pool};
+    const struct guard_options options = {.period = pool->conf.guard_period * POOL_SECOND,
+                                          .calm = pool->conf.guard_calm * POOL_SECOND,
+                                          .without = 1U << LADDER_CPU,
+                                          .thresholds = &pool->conf.thresholds,
+                                          .sample = sample,
+                                          .context = pool};
     return guard_start(&options, pool->core.recorder, &pool->guard);
 }
 

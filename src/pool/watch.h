@@ -4,7 +4,7 @@
 
 #include "pool/pool.h"
 
-/* Starts the pool's guard. ERR_INTERNAL. */
+/* Starts the pool's guard, with no step in force. ERR_INTERNAL. */
 int watch_start(struct pool *pool);
 
 /* Does and tells what is due. */

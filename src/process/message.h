@@ -16,7 +16,8 @@
  *   setup   engine, models, version, threads,     ready   engine, engine_version, started (seconds since its start),
  *           account (of the worker), bytes (it            plan {}, floor, comfort (bytes; memory/plan.h)
  *           may plan with), model_idle (seconds), | failed  error, detail
- *           tiles, orient, line_orient
+ *           residency (seconds), tiles, orient,
+ *           line_orient
  *   plan    bytes (it may plan with from now on)  plan    plan {}, floor, comfort | plan_failed  error, detail
  *   read    id, page, priority, bitmap + memfd    page    id + memfd (page_to_json)
  *                                                 | page_failed  id, error, detail

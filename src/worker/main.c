@@ -198,7 +198,8 @@ static int set_up(struct worker *worker, const struct json *body) {
                               .orient = json_bool(body, "orient", true),
                               .classify = json_bool(body, "line_orient", true),
                               .bytes = bytes > 0 ? (uint64_t)bytes : UNBOUNDED,
-                              .model_idle = json_real(body, "model_idle", 60)};
+                              .model_idle = json_real(body, "model_idle", 60),
+                              .residency = json_real(body, "residency", 2)};
     worker->setup.account = (int)json_int(body, "account", -1);
     int result = places_find(json_string(body, "models"), &worker->setup.places);
     if (result == 0) {

@@ -15,7 +15,6 @@
 #include "worker/calibrate.h"
 
 #define PREDICTIONS "predictions.json"
-#define RESIDENCY INT64_C(2000000000)      /* nanoseconds */
 #define LOAD_PATIENCE INT64_C(60000000000) /* nanoseconds to wait for memory at the start */
 
 /* Loading one model in a thread of its own; the detail of a failure is that thread's, so it is carried over. */
@@ -183,7 +182,8 @@ static int open_manager(struct setup *setup, const struct wish *wish) {
                                             .recorder = setup->recorder,
                                             .predictor = setup->predictor,
                                             .idle = (int64_t)(wish->model_idle * 1e9),
-                                            .residency = setup->planned.plan.swapping ? 0 : RESIDENCY};
+                                            .residency =
+                                                setup->planned.plan.swapping ? 0 : (int64_t)(wish->residency * 1e9)};
     int result = manager_new(&options, &setup->manager);
     for (int role = 0; result == 0 && role < ROLE_COUNT; role++) {
         if (setup->planner.specs[role]) {

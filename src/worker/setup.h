@@ -13,7 +13,8 @@ struct wish {
     int tiles;             /* of detection at the least; 0: as memory allows */
     bool orient, classify; /* use the models of page and line orientation, where they are installed */
     uint64_t bytes;        /* to plan with */
-    double model_idle;     /* seconds */
+    double model_idle;     /* seconds without a user after which a model is unloaded */
+    double residency;      /* seconds after its load in which a model is not unloaded to make room */
 };
 
 struct setup {

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(os.environ.get("OCTAVO_BIN", ROOT / "build" / "bin"))
+os.environ["OCTAVO_CONFIG"] = os.devnull  # not what whoever runs the tests has configured
 LETTER = ROOT / "tests" / "samples" / "letter.png"
 
 

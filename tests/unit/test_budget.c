@@ -32,8 +32,24 @@ static void lowest_limit_less_the_reserve(void **state) {
     for (size_t i = 0; i < array_length(rows); i++) {
         struct memory_limits limits = {
             .physical = rows[i].physical, .cgroup = rows[i].cgroup, .address_space = rows[i].address_space};
-        assert_int_equal(budget_from(&limits, rows[i].configured), rows[i].budget);
+        assert_int_equal(budget_from(&limits, rows[i].configured, &reserve_presets), rows[i].budget);
     }
+}
+
+static void reserve_is_what_is_set(void **state) {
+    (void)state;
+    const struct memory_limits limits = {.physical = 1000 * MB, .cgroup = LIMIT_NONE};
+    static const struct {
+        struct reserve reserve;
+        uint64_t budget;
+    } rows[] = {{{.percent = 10, .least = MB}, 900 * MB},
+                {{.percent = 1, .least = 20 * MB}, 980 * MB},
+                {{.percent = 50, .least = 600 * MB}, 400 * MB},
+                {{.percent = 1, .least = 2000 * MB}, 0}};
+    for (size_t i = 0; i < array_length(rows); i++) {
+        assert_int_equal(budget_from(&limits, 0, &rows[i].reserve), rows[i].budget);
+    }
+    assert_int_equal(budget_reserve(UINT64_MAX, &(struct reserve){.percent = 50}), UINT64_MAX / 2);
 }
 
 static void change_of_a_limit_is_seen(void **state) {
@@ -44,18 +60,19 @@ static void change_of_a_limit_is_seen(void **state) {
     assert_int_equal(scratch_put(root, "/proc/self", "cgroup", "4:memory:/a\n0::/b\n"), 0);
     assert_int_equal(scratch_put(root, "/proc/self", "mountinfo", SCRATCH_LEGACY SCRATCH_UNIFIED), 0);
     assert_int_equal(scratch_put(root, "/sys/fs/cgroup/memory/a", "memory.limit_in_bytes", "104857600\n"), 0);
-    assert_int_equal(budget_read(probe, 0), 84 * MB);
+    assert_int_equal(budget_read(probe, 0, &reserve_presets), 84 * MB);
     assert_int_equal(scratch_put(root, "/sys/fs/cgroup/memory/a", "memory.limit_in_bytes", "52428800\n"), 0);
-    assert_int_equal(budget_read(probe, 0), 34 * MB);
+    assert_int_equal(budget_read(probe, 0, &reserve_presets), 34 * MB);
     assert_int_equal(scratch_put(root, "/sys/fs/cgroup/b", "memory.high", "33554432\n"), 0);
-    assert_int_equal(budget_read(probe, 0), 16 * MB);
-    assert_int_equal(budget_read(probe, 20 * MB), 4 * MB);
+    assert_int_equal(budget_read(probe, 0, &reserve_presets), 16 * MB);
+    assert_int_equal(budget_read(probe, 20 * MB, &reserve_presets), 4 * MB);
     assert_int_equal(scratch_remove(root), 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lowest_limit_less_the_reserve),
+        cmocka_unit_test(reserve_is_what_is_set),
         cmocka_unit_test(change_of_a_limit_is_seen),
     };
     return cmocka_run_group_tests_name("budget", tests, NULL, NULL);

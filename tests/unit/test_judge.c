@@ -65,6 +65,25 @@ static void full_use_of_the_budget_is_ok(void **state) {
     EXPECT(rows);
 }
 
+static void another_reserve_is_stretched_to_the_usual(void **state) {
+    (void)state;
+    struct judge_thresholds thresholds = judge_presets;
+    thresholds.reserve = (struct reserve){.percent = 20, .least = MB};
+    static const struct {
+        uint64_t used;
+        enum pressure level;
+    } rows[] = {{800, PRESSURE_OK}, /* the budget in full use */
+                {849, PRESSURE_OK},
+                {851, PRESSURE_ELEVATED},
+                {926, PRESSURE_HIGH},
+                {976, PRESSURE_CRITICAL}};
+    for (size_t i = 0; i < array_length(rows); i++) {
+        struct memory_reading reading = {.psi_some = -1, .psi_full = -1};
+        reading_add(&reading, 1000 * MB, rows[i].used * MB, "cgroup2");
+        assert_int_equal(judge(&reading, &thresholds, (struct judgement){0}, SECOND).level, rows[i].level);
+    }
+}
+
 static void level_rises_at_once(void **state) {
     (void)state;
     static const struct row rows[] = {{.used = 970, .level = PRESSURE_ELEVATED},
@@ -209,6 +228,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_from_the_table),
         cmocka_unit_test(full_use_of_the_budget_is_ok),
+        cmocka_unit_test(another_reserve_is_stretched_to_the_usual),
         cmocka_unit_test(level_rises_at_once),
         cmocka_unit_test(level_falls_after_the_hold_time),
         cmocka_unit_test(level_falls_to_the_worst_of_the_hold_time),

@@ -178,6 +178,7 @@ static void sizes_are_written_as_they_are_read(void **state) {
 }
 
 int main(void) {
+    setenv("OCTAVO_CONFIG", "/dev/null", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presets_hold),
         cmocka_unit_test(all_options_are_read),
