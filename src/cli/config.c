@@ -46,9 +46,10 @@ static int print_right(const struct options *options) {
         counts[options->origins[i]] += option_rows[i].key != NULL;
     }
     char *safe cleanup(drop_memory) = terminal_safe(options->path ? options->path : "");
-    char *line cleanup(drop_memory) =
-        format("the configuration is right: %zu settings from the environment, %zu from %s\n",
-               counts[ORIGIN_ENVIRONMENT], counts[ORIGIN_FILE], options->path ? safe : "a file, for there is none");
+    char *file cleanup(drop_memory) =
+        options->path ? format("from %s: %zu", safe, counts[ORIGIN_FILE]) : copy_string("there is no file");
+    char *line cleanup(drop_memory) = format("the configuration is right; settings from the environment: %zu, %s\n",
+                                             counts[ORIGIN_ENVIRONMENT], file);
     return command_print(line);
 }
 

@@ -81,16 +81,17 @@ def test_the_first_file_counts(tmp_path):
 
 
 def test_without_any_file_presets_hold():
+    if os.path.exists("/etc/octavo/octavo.yaml"):
+        pytest.skip("this machine has a configuration")
     run = config("check")
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout == ("the configuration is right: 0 settings from the environment, 0 from a file, for there is none\n"
-                          if not os.path.exists("/etc/octavo/octavo.yaml") else run.stdout)
+    assert run.stdout == "the configuration is right; settings from the environment: 0, there is no file\n"
 
 
 def test_check_counts_what_is_set(file):
     path = file("limits.pages: 5\nengine: openvino\n")
     run = config("check", "--config", path, OCTAVO_WORKER_THREADS="2")
-    assert run.stdout == f"the configuration is right: 1 settings from the environment, 2 from {path}\n"
+    assert run.stdout == f"the configuration is right; settings from the environment: 1, from {path}: 2\n"
 
 
 # What is wrong
