@@ -105,7 +105,7 @@ def measure_all(options):
     rows = [measure_case(case, files, folder, truth) for case in CASES]
     goals = [goal for row in rows[1:] if "skipped" not in row for goal in case_goals(row, rows[0])]
     goals += [report.goal(f"{row['case']}: OOM kills", None, 0, decimals=0) for row in rows if "skipped" in row]
-    about = (f"{len(files)} documents (development and hostile), pages {PAGES} of each, one command for all, inside a cgroup of the size that "
-             "--memory names. Where a tree peak stands, the tree was sampled every 20 ms, which makes it slower.")
+    about = (f"{len(files)} documents (development and hostile), pages {PAGES} of each, one command for all, "
+             "inside a cgroup of the size that --memory names. Where a tree peak stands, the tree was sampled every 20 ms, which makes it slower.")
     return {"about": about, "rows": rows, "table": main_table(rows),
             "tables": [plans_table(rows), worse_table(rows)], "goals": goals}
