@@ -158,6 +158,7 @@ static int read_spec(const struct json *json, struct model_spec *ret) {
     ret->file = read_text(&entry, "file");
     ret->sha256 = read_text(&entry, "sha256");
     ret->bytes = read_size(&entry, "bytes", UINT32_MAX);
+    ret->idle = json_at(json, "idle") ? read_size(&entry, "idle", 86400) : 0;
     if (ret->file && strchr(ret->file, '/')) {
         refuse(&entry, "file", "a name without folder");
     }

@@ -28,6 +28,7 @@ struct model_spec {
     char *id, *version, *file, *sha256;
     enum role role;
     uint64_t bytes;
+    uint32_t idle; /* seconds without a user after which it is unloaded; 0: as for all */
     bool blue_first;
     float mean[3], scale[3]; /* for pixels 0 to 255: (pixel - mean) * scale */
 

@@ -141,21 +141,26 @@ uint64_t manager_trim(struct manager *manager) {
     return bytes;
 }
 
-static struct entry *idle_since_locked(struct manager *manager, int64_t before) {
+static int64_t patience_of(const struct manager *manager, const struct entry *entry) {
+    return entry->spec->idle > 0 ? entry->spec->idle * INT64_C(1000000000) : manager->options.idle;
+}
+
+/* One that has been idle for long enough at now; INT64_MAX: any that is idle. */
+static struct entry *idle_at_locked(struct manager *manager, int64_t now) {
     for (int role = 0; role < ROLE_COUNT; role++) {
         struct entry *entry = &manager->entry[role];
-        if (entry->spec && is_idle(entry) && entry->used <= before) {
+        if (entry->spec && is_idle(entry) && now - entry->used >= patience_of(manager, entry)) {
             return entry;
         }
     }
     return NULL;
 }
 
-static uint64_t unload_idle_since(struct manager *manager, int64_t before) {
+static uint64_t unload_idle_at(struct manager *manager, int64_t now) {
     uint64_t credited = 0;
     for (;;) {
         pthread_mutex_lock(&manager->lock);
-        struct entry *entry = idle_since_locked(manager, before);
+        struct entry *entry = idle_at_locked(manager, now);
         if (entry) {
             entry_set_state(manager, entry, MODEL_DRAINING);
         }
@@ -168,7 +173,7 @@ static uint64_t unload_idle_since(struct manager *manager, int64_t before) {
 }
 
 uint64_t manager_unload_idle(struct manager *manager) {
-    uint64_t credited = unload_idle_since(manager, INT64_MAX);
+    uint64_t credited = unload_idle_at(manager, INT64_MAX);
     return credited + manager_trim(manager);
 }
 
@@ -210,7 +215,7 @@ static void keep_house(struct manager *manager) {
     } else if (state.lacking > 0) {
         manager_evict(manager, state.lacking);
     }
-    unload_idle_since(manager, now - manager->options.idle);
+    unload_idle_at(manager, now);
 }
 
 static void *keeper_main(void *context) {

@@ -50,7 +50,7 @@ struct manager_options {
     int account;
     struct recorder *recorder;
     struct predictor *predictor;
-    int64_t idle;      /* nanoseconds without a user after which a model is unloaded */
+    int64_t idle;      /* nanoseconds without a user after which a model is unloaded, unless its entry says otherwise */
     int64_t residency; /* nanoseconds after its load in which a model is not unloaded to make room */
 };
 

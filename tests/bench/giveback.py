@@ -6,6 +6,7 @@ import front
 import measure
 import place
 import report
+import tree
 
 IDLE, REST = 10, 60  # seconds: the time-outs, and how long after the burst the memory is read
 EVERY = 5
@@ -30,7 +31,9 @@ def measure_all(options):
         process.feed(file)
     unanswered = process.wait_for(files)
     print(f"  {len(files)} documents are read, {REST} s of rest", flush=True)
+    guarded = tree.helpers_seconds(process.pid)
     readings = watch(process, REST)
+    guarded = (tree.helpers_seconds(process.pid) - guarded) / REST
     start = time.monotonic()
     process.feed(again)
     unanswered += process.wait_for([again], 60)
@@ -42,6 +45,7 @@ def measure_all(options):
     lines += [[report.number(at), *(report.number(memory.get(name), 1) for name in names)]
               for at, memory in readings]
     goals = [report.goal(f"tree MB {REST} s after the burst", readings[-1][1]["all"], 30, decimals=1),
+             report.goal("guard thread at rest, % of a core", 100 * guarded, 0.1, decimals=3),
              report.goal("documents without an answer", len(unanswered), 0, decimals=0),
              report.goal("the next document reads as before", float(same), 1, at_most=False, decimals=0),
              report.goal("exit status", status, 0, decimals=0)]

@@ -36,6 +36,12 @@ def pss_mb(pid):
     return next((int(line.split()[1]) / 1024 for line in text.splitlines() if line.startswith("Pss:")), 0.0)
 
 
+def helpers_seconds(pid):
+    """Processor seconds of the threads of a process beside its first."""
+    files = [path for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat") if path.parent.name != str(pid)]
+    return sum(int(path.read_text().split()[0]) for path in files) / 1e9
+
+
 def memory(root):
     """MB by name of process ("octavo", "octavo-worker", ...), and their sum as "all"."""
     found = {"all": 0.0}

@@ -85,6 +85,8 @@ static void a_bad_entry_is_named_with_its_key(void **state) {
     } cases[] = {
         {"role: classify", "role: dance", "role"},
         {"bytes: 3", "bytes: many", "bytes"},
+        {"bytes: 3", "bytes: 3\n    idle: 0", "idle"},
+        {"bytes: 3", "bytes: 3\n    idle: soon", "idle"},
         {"bytes: 3", "bytes: -3", "bytes"},
         {"channels: bgr", "channels: cmyk", "channels"},
         {"[0.5, 0.25, 0.5]", "[0.5, 0, 0.5]", "deviation"},
