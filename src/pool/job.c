@@ -277,20 +277,6 @@ static int take_page(struct job *job, struct core *core, struct json **message, 
     return 0;
 }
 
-/* The page is not drawn: it needs more than was granted, and is asked for again when that fits. */
-static int take_needs(struct job *job, struct core *core, const struct json *message) {
-    int64_t bytes = json_int(message, "bytes", 0);
-    if (bytes <= (int64_t)job->drawing.request.bytes || ++job->needs > MOST_NEEDS ||
-        json_int(message, "page", 0) != job->page) {
-        return fail(ERR_PROTOCOL, "octavo-raster needs %lld bytes after it was granted %llu", (long long)bytes,
-                    (unsigned long long)job->drawing.request.bytes);
-    }
-    claim_drop(&job->drawing, core);
-    job->need = (uint64_t)bytes;
-    job->asked = false;
-    return 0;
-}
-
 static void skip_page(struct job *job, struct core *core, int error, const char *detail) {
     uint32_t page = job->page;
     claim_drop(&job->drawing, core);
@@ -298,6 +284,25 @@ static void skip_page(struct job *job, struct core *core, int error, const char 
     job->page = 0;
     job->need = 0;
     job_page_failed(job, core, page, error, detail);
+}
+
+/* The page is not drawn: it needs more than was granted, and is asked for again when that fits. */
+static int take_needs(struct job *job, struct core *core, const struct json *message) {
+    int64_t bytes = json_int(message, "bytes", 0);
+    if (bytes <= (int64_t)job->drawing.request.bytes || json_int(message, "page", 0) != job->page) {
+        return fail(ERR_PROTOCOL, "octavo-raster needs %lld bytes after it was granted %llu", (long long)bytes,
+                    (unsigned long long)job->drawing.request.bytes);
+    }
+    if (++job->needs > MOST_NEEDS) {
+        char *detail cleanup(drop_memory) =
+            format("drawing needs more each time, %lld bytes at last", (long long)bytes);
+        skip_page(job, core, ERR_NO_MEMORY, detail);
+        return 0;
+    }
+    claim_drop(&job->drawing, core);
+    job->need = (uint64_t)bytes;
+    job->asked = false;
+    return 0;
 }
 
 static int take_message(struct job *job, struct core *core, struct json **message, int *fd) {

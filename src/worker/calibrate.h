@@ -1,5 +1,5 @@
 /*
- * Which engine is faster here? Measured once with the real recogniser and kept in the state folder, until the
+ * Which engine is the better one here? Measured once with the real recogniser and kept in the state folder, until the
  * processor, an engine's file or the model changes. One thread.
  */
 #ifndef OCTAVO_WORKER_CALIBRATE_H
@@ -12,9 +12,9 @@
 struct json;
 
 /*
- * The fastest engine that can run spec. Without a record it loads the model on each engine in turn, in processes of
- * their own, and times a few lines (about a second); with less memory than that takes, bytes, it takes the leaner one.
- * ERR_NO_ENGINE if none can, with each one's reason.
+ * The engine to take for spec: the fastest one, or the leaner one where that is not clearly slower. Without a record it
+ * loads the model on each engine in turn, in processes of their own, and times a few lines (about a second); with less
+ * memory than that takes, bytes, it takes the leaner one. ERR_NO_ENGINE if none can, with each one's reason.
  */
 int calibrate_choose(const struct places *places, const struct model_spec *spec, uint64_t bytes,
                      const struct engine_kind **ret);
@@ -25,7 +25,7 @@ int calibrate_choose(const struct places *places, const struct model_spec *spec,
  */
 char *calibrate_stamp(const struct places *places, const struct model_spec *spec);
 
-/* The kept record, {"key", "milliseconds": {engine: number}, "fastest"}; NULL if there is none. Caller drops. */
+/* The kept record, {"key", "milliseconds": {engine: number}, "chosen"}; NULL if there is none. Caller drops. */
 struct json *calibrate_record(const struct places *places);
 
 /* The processor's name as /proc/cpuinfo has it; caller frees. */

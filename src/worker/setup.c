@@ -95,7 +95,7 @@ static void pin_malloc(void) {
     mallopt(M_ARENA_MAX, 1);
 }
 
-/* The engines that may be taken: the one that is named; or the fastest one, then the leaner one. */
+/* The engines that may be taken: the one that is named; or the better one here, then the leaner one. */
 static int choose_engines(const struct wish *wish, struct setup *setup) {
     struct planner *planner = &setup->planner;
     if (strcmp(wish->engine, "auto") != 0) {

@@ -204,22 +204,24 @@ def test_without_engines_each_reason_is_told(tmp_path):
         assert answer["error"] == "no_engine" and "libo" in answer["detail"], answer
 
 
-def test_auto_measures_once_and_takes_the_faster(tmp_path):
+def test_auto_measures_once_and_takes_the_better_one(tmp_path):
     if len(ENGINES) < 2:
         pytest.skip("only one engine is installed")
     first = Worker(XDG_STATE_HOME=str(tmp_path))
     chosen = first.ask({"op": "setup", "engine": "auto", "threads": 1})[0]["engine"]
     first.end()
     record = json.loads((tmp_path / "octavo" / "engines.json").read_text())
-    assert chosen == record["fastest"] == min(record["milliseconds"], key=record["milliseconds"].get)
+    # OpenVINO takes twice the memory of ONNX Runtime: it must be clearly faster.
+    worth = {name: taken * (1 if name == "onnxruntime" else 1.15) for name, taken in record["milliseconds"].items()}
+    assert chosen == record["chosen"] == min(worth, key=worth.get)
     # A record that says otherwise is believed: it was measured on this machine.
     other = next(name for name in ENGINES if name != chosen)
-    (tmp_path / "octavo" / "engines.json").write_text(json.dumps({**record, "fastest": other}))
+    (tmp_path / "octavo" / "engines.json").write_text(json.dumps({**record, "chosen": other}))
     second = Worker(XDG_STATE_HOME=str(tmp_path))
     assert second.ask({"op": "setup", "engine": "auto", "threads": 1})[0]["engine"] == other
     second.end()
     # One that is damaged, or of another machine, is measured again.
-    for text in ("{", json.dumps({**record, "key": "another machine", "fastest": other})):
+    for text in ("{", json.dumps({**record, "key": "another machine", "chosen": other})):
         (tmp_path / "octavo" / "engines.json").write_text(text)
         third = Worker(XDG_STATE_HOME=str(tmp_path))
         assert third.ask({"op": "setup", "engine": "auto", "threads": 1})[0]["op"] == "ready"
