@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "engine/blocks.h"
 #include "model/model.h"
 
 #define RECORD "engines.json"
@@ -124,6 +125,7 @@ struct verdict {
 static void measure_in_child(const struct places *places, const struct model_spec *spec, const struct engine_kind *kind,
                              int fd) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    blocks_bound(MEASURING_BYTES); /* as a worker that may keep what it frees for its next run */
     struct verdict verdict = {0};
     verdict.result = time_engine(places, spec, kind, &verdict.milliseconds);
     if (verdict.result != 0) {
