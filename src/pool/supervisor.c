@@ -20,6 +20,7 @@ enum {
     ANSWER_SECONDS = 10,  /* no pong for so long: it hangs */
     START_SECONDS = 60,   /* for getting ready, at the least: engines may have to be measured */
     LEAVE_SECONDS = 2,    /* for ending by itself */
+    USEFUL_PAGES = 16,    /* read by a worker before its death: it is not what keeps it from reading */
     QUIET_DOCUMENTS = 64, /* after so many without a quiet moment pages are held back until one comes */
 };
 
@@ -147,6 +148,9 @@ static int bury(struct supervisor *supervisor, const char *how) {
     char *text cleanup(drop_memory) = how ? copy_string(how) : obituary_text("octavo-worker", &obituary);
     char *words cleanup(drop_memory) = last_words(supervisor, text, now);
     supervisor->deaths++;
+    if (supervisor->pages >= USEFUL_PAGES) {
+        backoff_forgive(&supervisor->backoff);
+    }
     supervisor->start_at = backoff_next(&supervisor->backoff, ready_at, now);
     supervisor->false_starts = starting ? supervisor->false_starts + 1 : 0;
     bool last = supervisor->false_starts == FALSE_STARTS;

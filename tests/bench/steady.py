@@ -15,6 +15,11 @@ PAGES = CYCLES * (PICTURES + SHEETS)
 WINDOW = 10  # pages over which a reading is taken
 
 
+def sources():
+    """The PDFs whose first pages are drawn, in order."""
+    return sorted(place.DEV.glob("*.pdf"))[:SHEETS]
+
+
 def mixed_pages(folder):
     """500 files of one page each, in the order of reading: each cycle has the same sources, its PDF pages at other sizes.
 
@@ -24,10 +29,9 @@ def mixed_pages(folder):
         return sorted(folder.iterdir())
     measure.fresh_folder(folder)
     pictures = place.pictures()[:PICTURES]
-    documents = sorted(place.DEV.glob("*.pdf"))[:SHEETS]
     for cycle in range(CYCLES):
         dpi = str(75 + 7 * cycle)
-        for i, document in enumerate(documents):
+        for i, document in enumerate(sources()):
             target = folder / f"{cycle}{i:02}-{dpi}dpi"
             command = ["pdftoppm", "-q", "-r", dpi, "-l", "1", "-singlefile", "-png", document, target]
             subprocess.run(command, check=True)

@@ -32,6 +32,8 @@ static void a_healthy_minute_forgives(void **state) {
     assert_int_equal(backoff_next(&backoff, 41 * SECOND, 100 * SECOND), 102 * SECOND); /* 59 s were not enough */
     assert_int_equal(backoff_next(&backoff, 40 * SECOND, 100 * SECOND), 100 * SECOND);
     assert_int_equal(backoff_next(&backoff, 0, 100 * SECOND), 100 * SECOND + SECOND / 4);
+    backoff_forgive(&backoff);
+    assert_int_equal(backoff_next(&backoff, 0, 100 * SECOND), 100 * SECOND);
 }
 
 /* Judges count points whose heap and PSS are given by their start and what each document adds; the last reason. */
