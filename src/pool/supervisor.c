@@ -20,7 +20,7 @@ enum {
     ANSWER_SECONDS = 10,  /* no pong for so long: it hangs */
     START_SECONDS = 60,   /* for getting ready, at the least: engines may have to be measured */
     LEAVE_SECONDS = 2,    /* for ending by itself */
-    USEFUL_PAGES = 16,    /* read by a worker before its death: it is not what keeps it from reading */
+    USEFUL_PAGES = 4,     /* read by a worker before its death: it is not what keeps it from reading */
     QUIET_DOCUMENTS = 64, /* after so many without a quiet moment pages are held back until one comes */
 };
 

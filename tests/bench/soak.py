@@ -37,7 +37,7 @@ class Trouble(threading.Thread):
         self.counts = collections.Counter()
 
     def run(self):
-        while not self.over.wait(self.random.uniform(2, 14)):
+        while not self.over.wait(self.random.uniform(4, 24)):
             self.may_act.wait()
             if not self.over.is_set():
                 self.random.choice([self.kill, self.kill, self.change_limit])()
