@@ -31,9 +31,11 @@ enum {
 #define SPREADS 5.0 /* spreads charged above the median */
 #define LEAST_SPREAD 0.01
 #define UNKNOWN_SPREAD 0.05
-#define TAIL 0.02 /* the part of a key's samples (and one more) that may lie above what each bucket is charged */
-#define FEW 0.25  /* divided by the samples of a bucket: for what it has not shown yet */
-#define WIDE 4    /* elements must span this factor before a slope is believed */
+#define TAIL 0.02       /* the part of a key's samples (and one more) that may lie above what each bucket is charged */
+#define FEW 0.25        /* divided by the samples of a bucket: for what it has not shown yet */
+#define FEW_BEYOND 1.25 /* times the largest seen: what is charged at most, of a few samples, and of more */
+#define BEYOND 2.0
+#define WIDE 4 /* elements must span this factor before a slope is believed */
 
 struct sample {
     uint64_t elements, actual;
@@ -220,7 +222,9 @@ static void refit(struct key *key) {
         if (bucket) {
             double own = fmax(spread, bucket->spread);
             double usual = bucket->middle * (1 + fmax(tail + own, SPREADS * own) + FEW / bucket->count);
-            bucket->upper = fmax(bucket->highest + bucket->middle * own, usual);
+            double most = bucket->highest * (bucket->count < ENOUGH ? FEW_BEYOND : BEYOND);
+            bucket->upper =
+                fmax(bucket->highest + LEAST_SPREAD, fmin(fmax(bucket->highest + bucket->middle * own, usual), most));
         }
     }
 }

@@ -11,6 +11,8 @@
  * - line * m * (1 + 5 s + 0.25 / samples of the bucket): for what scatters;
  * - line * (largest + m s): nothing seen in the bucket is forgotten before 32 more were seen in it;
  * - line * m * (1 + t + s), t being what 98 % of all the key's samples stay below: for what is rare;
+ *   these three not more than 1.25 times the largest seen in the bucket (2 times from 8 samples on): a few that scatter
+ *   widely, as when a measurement went wrong, say little;
  * - the largest actual remembered of as many elements or fewer, and
  * - while the key has fewer than 8 samples, 1.25 times the prior;
  * and 256 KiB. A bucket with fewer than 4 samples takes the ratios of its neighbours too, if they are larger. Beyond

@@ -144,15 +144,15 @@ void setup_save(const struct setup *setup) {
     }
 }
 
-void setup_note_baseline(struct setup *setup) {
+uint64_t setup_measure_baseline(struct setup *setup) {
     struct tree_memory memory;
     struct manager_state state;
     manager_trim(setup->manager);
     manager_read(setup->manager, &state);
-    if (tree_read(getpid(), &memory) != 0) {
-        return;
-    }
-    uint64_t baseline = memory.pss > state.held ? memory.pss - state.held : 0;
+    return tree_read(getpid(), &memory) == 0 && memory.pss > state.held ? memory.pss - state.held : 0;
+}
+
+void setup_note_baseline(struct setup *setup, uint64_t baseline) {
     ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, baseline);
     planner_learn_baseline(setup->predictor, setup->kind, baseline);
 }

@@ -43,8 +43,11 @@ int setup_load(const struct wish *wish, struct setup *setup);
 /* Plans anew, with the engine that is open. ERR_NO_MEMORY. */
 int setup_plan(struct setup *setup, uint64_t bytes);
 
-/* Notes in the ledger, and for later starts, what this process holds besides models. To be called when it rests. */
-void setup_note_baseline(struct setup *setup);
+/* Bytes that this process holds besides models, after trimming; 0: unknown. Of worth only if it rests meanwhile. */
+uint64_t setup_measure_baseline(struct setup *setup);
+
+/* Notes such a measurement in the ledger, and for later starts. */
+void setup_note_baseline(struct setup *setup, uint64_t baseline);
 
 /* Keeps what was learned of memory for later starts. */
 void setup_save(const struct setup *setup);

@@ -3,6 +3,7 @@ import json
 import os
 import struct
 import subprocess
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(os.environ.get("OCTAVO_BIN", ROOT / "build" / "bin"))
 os.environ["OCTAVO_CONFIG"] = os.devnull  # not what whoever runs the tests has configured
+STATE = tempfile.TemporaryDirectory(prefix="octavo-test-state-")
+os.environ["XDG_STATE_HOME"] = STATE.name  # nor what was learned outside of them
 LETTER = ROOT / "tests" / "samples" / "letter.png"
 
 

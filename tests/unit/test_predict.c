@@ -127,6 +127,18 @@ static void neither_part_gets_negative(void **state) {
     }
 }
 
+/* As when a worker was measured while it was not at rest: the odd one is charged, but no multiple of it. */
+static void a_few_that_scatter_say_little(void **state) {
+    (void)state;
+    static const uint64_t seen[] = {20 * MB, 45 * MB, 240 * MB, 44 * MB, 46 * MB};
+    struct predictor *predictor cleanup(predictor_drop) = predictor_new();
+    for (size_t i = 0; i < array_length(seen); i++) {
+        predict_learn(predictor, "base", 0, seen[i], 0);
+        uint64_t bytes = predict(predictor, "base", (struct prior){40e6, 0}, 0);
+        assert_in_range(bytes, i < 2 ? seen[i] : 240 * MB, 301 * MB);
+    }
+}
+
 /* Whatever was learned before and however odd: the next prediction is above the peak that was not foreseen. */
 static void what_was_not_foreseen_is_charged_at_once(void **state) {
     (void)state;
@@ -380,6 +392,7 @@ int main(void) {
         cmocka_unit_test(line_is_found_and_goes_on),
         cmocka_unit_test(few_large_samples_count_like_many_small_ones),
         cmocka_unit_test(neither_part_gets_negative),
+        cmocka_unit_test(a_few_that_scatter_say_little),
         cmocka_unit_test(what_was_not_foreseen_is_charged_at_once),
         cmocka_unit_test(corpora_are_charged_well),
         cmocka_unit_test(wild_sizes_are_charged_well),
