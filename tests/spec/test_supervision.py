@@ -191,7 +191,7 @@ def test_signal_writes_a_dump(tmp_path):
     assert len(dumps) == 10  # the newest are kept
     dump = json.loads(dumps[-1].read_text())
     assert set(dump) == {"version", "reason", "at", "ledger", "memory", "predictions", "recorder"}
-    assert dump["reason"] == "signal" and dump["predictions"] is None
+    assert dump["reason"] == "signal" and dump["predictions"]["samples"] == 0
     assert dump["ledger"]["accounts"][0]["name"] == "front" and dump["recorder"]["counts"] and dump["memory"]["known"]
     assert run.texts()[-2].endswith(dumps[-1].name)
 
