@@ -109,12 +109,14 @@ static void unmap(struct head *spared) {
 }
 
 /* Where the caller's part begins in a mapping. */
-static struct head *place_head(char *start, uint64_t length, size_t alignment) {
-    uintptr_t first = (uintptr_t)start + sizeof(struct head);
+static struct head *place_head(uintptr_t start, uint64_t length, size_t alignment) {
+    uintptr_t first = start + sizeof(struct head);
     struct head *head = head_of((void *)((first + alignment - 1) & ~(uintptr_t)(alignment - 1)));
-    uint64_t usable = length - (uint64_t)((char *)(head + 1) - start);
-    *head = (struct head){
-        .start = start, .length = length, .mark = mark_of(head), .chunk = (usable + 2 * sizeof(size_t)) | MAPPED};
+    uint64_t usable = length - ((uintptr_t)(head + 1) - start);
+    *head = (struct head){.start = (char *)start,
+                          .length = length,
+                          .mark = mark_of(head),
+                          .chunk = (usable + 2 * sizeof(size_t)) | MAPPED};
     return head;
 }
 
@@ -151,7 +153,7 @@ void *blocks_new(size_t alignment, size_t size, bool zeroed) {
         errno = ENOMEM;
         return NULL;
     }
-    struct head *head = place_head(start, found ? found->length : length, alignment);
+    struct head *head = place_head((uintptr_t)start, found ? found->length : length, alignment);
     if (found && zeroed) {
         memset(head + 1, 0, size);
     }
