@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(os.environ.get("OCTAVO_BIN", ROOT / "build" / "bin"))
 os.environ["OCTAVO_CONFIG"] = os.devnull  # not what whoever runs the tests has configured
-STATE = tempfile.TemporaryDirectory(prefix="octavo-test-state-")
+STATE = tempfile.TemporaryDirectory(prefix="octavo-test-state-", dir="/var/tmp")  # /tmp is watched by test_kill.py
 os.environ["XDG_STATE_HOME"] = STATE.name  # nor what was learned outside of them
 LETTER = ROOT / "tests" / "samples" / "letter.png"
 
