@@ -50,7 +50,7 @@ static void ort_close(struct engine *engine) {
 }
 
 static int ort_open(const char *folder, struct engine **ret) {
-    setenv("ORT_DISABLE_TELEMETRY", "1", 1); /* it would leave a file in /tmp, and call its maker where it can */
+    setenv("ORT_DISABLE_TELEMETRY", "1", 1); /* it would leave a file in /tmp */
     const OrtApiBase *(*base)(void);
     const struct library_symbol symbols[] = {{"OrtGetApiBase", &base}};
     void *library;
