@@ -196,7 +196,7 @@ static int lines_from_json(const struct json *list, struct page *page) {
     return 0;
 }
 
-static int stages_from_json(const struct json *object, struct stages *ret) {
+int stages_from_json(const struct json *object, struct stages *ret) {
     for (int i = 0; i < STAGE_COUNT; i++) {
         const struct json *stage = json_at(object, stage_word((enum stage)i));
         if (!stage) {

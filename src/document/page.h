@@ -37,6 +37,9 @@ void stages_add(struct stages *sum, const struct stages *more);
 /* Those that ran, as {"detect": {"seconds", "runs"}, ...}; caller drops. */
 struct json *stages_to_json(const struct stages *stages);
 
+/* Reads what stages_to_json() wrote. ERR_PROTOCOL. */
+int stages_from_json(const struct json *object, struct stages *ret);
+
 /* A line of text. Its quad is in pixels of the page as it lies (before page.angle was undone). */
 struct line {
     char *text;       /* UTF-8, not empty */

@@ -2,13 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <nettle/sha2.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -44,15 +43,10 @@ static int map_file(const struct model_spec *spec, const char *path, struct mapp
 }
 
 static int check_hash(const struct model_spec *spec, const char *path, const struct mapping *mapping) {
-    struct sha256_ctx context;
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    char text[2 * SHA256_DIGEST_SIZE + 1];
-    sha256_init(&context);
-    sha256_update(&context, mapping->length, mapping->bytes);
-    sha256_digest(&context, sizeof(digest), digest);
-    for (size_t i = 0; i < sizeof(digest); i++) {
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    }
+    char text[DIGEST_BYTES];
+    struct digest *digest = digest_new();
+    digest_add(digest, mapping->bytes, mapping->length);
+    digest_take(&digest, text);
     if (strcmp(text, spec->sha256) != 0) {
         return fail(ERR_BAD_MODEL, "%s has sha256 %s, %s expected", path, text, spec->sha256);
     }

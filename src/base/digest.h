@@ -1,0 +1,20 @@
+/* SHA-256 (over Nettle, whose only home is digest.c). One digest belongs to one thread at a time. */
+#ifndef OCTAVO_BASE_DIGEST_H
+#define OCTAVO_BASE_DIGEST_H
+
+#include <stddef.h>
+
+enum { DIGEST_BYTES = 65 }; /* as lower-case hex digits with the NUL */
+
+struct digest;
+
+/* The caller ends it with digest_take() or digest_drop(). Never NULL. */
+struct digest *digest_new(void);
+void digest_add(struct digest *digest, const void *bytes, size_t length);
+
+/* The digest of all that was added; *digest is freed and becomes NULL. */
+void digest_take(struct digest **digest, char ret[DIGEST_BYTES]);
+
+void digest_drop(struct digest **digest);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * Documents and page results as files of a folder:
+ *
+ *   documents/ID   what was sent, whole and on the disk before its task is accepted
+ *   pages/ID       the results of a task's pages one after the other, as they came; the store knows where each begins
+ *
+ * Names are our own ids; nothing of a client becomes part of a path. A full disk is ERR_DISK_FULL, all else that goes
+ * wrong with the folder ERR_STORE. One thread.
+ */
+#ifndef OCTAVO_STORE_BLOBS_H
+#define OCTAVO_STORE_BLOBS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct blobs;
+
+/* Opens the folder, which is made if it is missing, with what is to be in it. The caller drops *ret. */
+int blobs_open(const char *folder, struct blobs **ret);
+void blobs_drop(struct blobs **blobs);
+
+/* A new document to be written; the caller closes *ret_fd. blobs_keep() makes sure that it survives a power failure. */
+int blobs_new(struct blobs *blobs, const char *id, int *ret_fd);
+int blobs_keep(struct blobs *blobs, int fd);
+
+/* A document without a name: it is gone when *ret_fd and its copies are closed, however this process ends. */
+int blobs_scratch(struct blobs *blobs, int *ret_fd);
+
+/* Writes more of a document. */
+int blobs_write(int fd, const void *bytes, size_t length);
+
+/* A document to be read; the caller closes *ret_fd. */
+int blobs_read(struct blobs *blobs, const char *id, int *ret_fd);
+
+/* Adds a page's result, on the disk when this returns; *ret_offset is where it begins. */
+int blobs_add_page(struct blobs *blobs, const char *id, const char *text, size_t length, uint64_t *ret_offset);
+
+/* A page's result as it was added; the caller frees *ret. ERR_STORE_DAMAGED if it is not all there. */
+int blobs_read_page(struct blobs *blobs, const char *id, uint64_t offset, size_t length, char **ret);
+
+/* Removes what there is of a task. */
+void blobs_remove(struct blobs *blobs, const char *id);
+
+/* Removes what belongs to no task, as is left where the process ended between file and row; returns how many files. */
+size_t blobs_sweep(struct blobs *blobs, bool (*is_wanted)(void *context, const char *id), void *context);
+
+#endif

@@ -1,0 +1,537 @@
+/*
+ * Tasks in SQLite: octavo.db in the data folder, written ahead (WAL) by this one connection. A commit that must survive
+ * a power failure waits for the disk (synchronous FULL); pages and starts do not: what is lost of them is read again.
+ */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "store/store.h"
+
+enum { BUSY_MILLISECONDS = 2000 };
+
+/* Each brings the schema from the version before to its own, 1, 2, ...; what was released once never changes. */
+static const char *const migrations[] = {
+    "CREATE TABLE tasks (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL,"
+    " priority INTEGER NOT NULL, name TEXT, options TEXT NOT NULL, key TEXT UNIQUE, digest TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL, created INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,"
+    " deadline INTEGER NOT NULL, document_pages INTEGER NOT NULL, pages INTEGER NOT NULL,"
+    " pages_done INTEGER NOT NULL, result_bytes INTEGER NOT NULL, format TEXT, engine TEXT, warnings TEXT,"
+    " timings TEXT, seconds REAL NOT NULL, error TEXT, detail TEXT, error_page INTEGER NOT NULL);"
+    "CREATE INDEX tasks_by_state ON tasks (state, number);"
+    "CREATE TABLE pages (task INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE, page INTEGER NOT NULL,"
+    " offset INTEGER NOT NULL, bytes INTEGER NOT NULL, error TEXT, detail TEXT, PRIMARY KEY (task, page))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE events (task INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE, number INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, kind TEXT NOT NULL, page INTEGER NOT NULL, PRIMARY KEY (task, number)) WITHOUT ROWID;",
+};
+
+enum column_kind { NUMBER, REAL, TEXT, CHARS, STATE };
+
+/* The columns of tasks in their order, and the members of struct task_row that they are. */
+#define COLUMNS                                                                                                        \
+    "number, id, state, priority, name, options, key, digest, bytes, created, started, ended, deadline,"               \
+    " document_pages, pages, pages_done, result_bytes, format, engine, warnings, timings, seconds, error, detail,"     \
+    " error_page"
+#define COLUMN(kind, member)                                                                                           \
+    { kind, ":" #member, offsetof(struct task_row, member) }
+static const struct {
+    enum column_kind kind;
+    const char *parameter;
+    size_t offset;
+} columns[] = {
+    COLUMN(NUMBER, number),
+    COLUMN(CHARS, id),
+    COLUMN(STATE, state),
+    COLUMN(NUMBER, priority),
+    COLUMN(TEXT, name),
+    COLUMN(TEXT, options),
+    COLUMN(TEXT, key),
+    COLUMN(CHARS, digest),
+    COLUMN(NUMBER, bytes),
+    COLUMN(NUMBER, created),
+    COLUMN(NUMBER, started),
+    COLUMN(NUMBER, ended),
+    COLUMN(NUMBER, deadline),
+    COLUMN(NUMBER, document_pages),
+    COLUMN(NUMBER, pages),
+    COLUMN(NUMBER, pages_done),
+    COLUMN(NUMBER, result_bytes),
+    COLUMN(TEXT, format),
+    COLUMN(TEXT, engine),
+    COLUMN(TEXT, warnings),
+    COLUMN(TEXT, timings),
+    COLUMN(REAL, seconds),
+    COLUMN(TEXT, error),
+    COLUMN(TEXT, detail),
+    COLUMN(NUMBER, error_page),
+};
+
+enum statement {
+    BEGIN,
+    COMMIT,
+    ADD,
+    ADD_EVENT,
+    FIND,
+    FIND_KEY,
+    LIST_NEW,
+    LIST_OLD,
+    SUM,
+    MOVE,
+    ADD_PAGE,
+    COUNT_PAGE,
+    PAGES,
+    EVENTS,
+    REMOVE,
+    STATEMENT_COUNT
+};
+
+static const char *const texts[] = {
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [ADD] = "INSERT INTO tasks (" COLUMNS ") VALUES (NULL, :id, :state, :priority, :name, :options, :key, :digest,"
+            " :bytes, :created, :started, :ended, :deadline, :document_pages, :pages, :pages_done, :result_bytes,"
+            " :format, :engine, :warnings, :timings, :seconds, :error, :detail, :error_page)",
+    [ADD_EVENT] = "INSERT INTO events VALUES (?1, 1 + ifnull((SELECT max(number) FROM events WHERE task = ?1), 0), ?2,"
+                  " ?3, ?4)",
+    [FIND] = "SELECT " COLUMNS " FROM tasks WHERE id = ?1",
+    [FIND_KEY] = "SELECT " COLUMNS " FROM tasks WHERE key = ?1",
+    [LIST_NEW] = "SELECT " COLUMNS " FROM tasks WHERE (?2 = 0 OR number < ?2) AND instr(?1, state || ',')"
+                 " ORDER BY number DESC LIMIT ?3",
+    [LIST_OLD] = "SELECT " COLUMNS " FROM tasks WHERE number > ?2 AND instr(?1, state || ',') ORDER BY number LIMIT ?3",
+    [SUM] = "SELECT state, count(*), sum(bytes + result_bytes) FROM tasks GROUP BY state",
+    [MOVE] = "UPDATE tasks SET state = :to, started = :started, ended = :ended, document_pages = :document_pages,"
+             " pages = :pages, format = :format, engine = :engine, warnings = :warnings, seconds = :seconds,"
+             " error = :error, detail = :detail, error_page = :error_page WHERE number = :number AND state = :state",
+    [ADD_PAGE] = "INSERT OR REPLACE INTO pages VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [COUNT_PAGE] = "UPDATE tasks SET document_pages = :document_pages, pages = :pages, pages_done = :pages_done,"
+                   " result_bytes = :result_bytes, format = :format, timings = :timings, seconds = :seconds"
+                   " WHERE number = :number",
+    [PAGES] = "SELECT page, offset, bytes, error, detail FROM pages WHERE task = ?1 AND page >= ?2 ORDER BY page",
+    [EVENTS] = "SELECT number, at, kind, page FROM events WHERE task = ?1 AND number > ?2 ORDER BY number",
+    [REMOVE] = "DELETE FROM tasks WHERE number = ?1",
+};
+
+struct store {
+    sqlite3 *database;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    bool durable; /* commits wait for the disk */
+};
+
+/* Failures */
+
+static int trouble(struct store *store) {
+    const char *text = sqlite3_errmsg(store->database);
+    int error = sqlite3_system_errno(store->database);
+    switch (sqlite3_errcode(store->database) & 0xFF) {
+    case SQLITE_FULL:
+        return fail(ERR_DISK_FULL, "%s", text);
+    case SQLITE_IOERR:
+        return fail(error == ENOSPC || error == EDQUOT || error == EFBIG ? ERR_DISK_FULL : ERR_STORE, "%s: %s", text,
+                    strerror(error));
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return fail(ERR_STORE_BUSY, "%s", text);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return fail(ERR_STORE_DAMAGED, "%s", text);
+    default:
+        return fail(ERR_STORE, "%s", text);
+    }
+}
+
+/* Statements */
+
+static sqlite3_stmt *fresh(struct store *store, enum statement which) {
+    sqlite3_stmt *statement = store->statements[which];
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return statement;
+}
+
+/* Steps a statement that gives no rows. */
+static int run(struct store *store, sqlite3_stmt *statement) {
+    int code = sqlite3_step(statement);
+    int result = code == SQLITE_DONE ? 0 : trouble(store);
+    sqlite3_reset(statement);
+    return result;
+}
+
+static int execute(struct store *store, const char *text) {
+    return sqlite3_exec(store->database, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : trouble(store);
+}
+
+static void bind_text(sqlite3_stmt *statement, int place, const char *text) {
+    sqlite3_bind_text(statement, place, text, -1, SQLITE_STATIC); /* NULL stays NULL */
+}
+
+/* Binds those members of a row that the statement names. */
+static void bind_row(sqlite3_stmt *statement, const struct task_row *row) {
+    for (size_t i = 0; i < array_length(columns); i++) {
+        const void *member = (const char *)row + columns[i].offset;
+        int place = sqlite3_bind_parameter_index(statement, columns[i].parameter);
+        if (place == 0) {
+            continue;
+        }
+        switch (columns[i].kind) {
+        case NUMBER:
+            sqlite3_bind_int64(statement, place, *(const int64_t *)member);
+            break;
+        case REAL:
+            sqlite3_bind_double(statement, place, *(const double *)member);
+            break;
+        case TEXT:
+            bind_text(statement, place, *(char *const *)member);
+            break;
+        case CHARS:
+            bind_text(statement, place, member);
+            break;
+        case STATE:
+            bind_text(statement, place, task_state_word(*(const enum task_state *)member));
+            break;
+        }
+    }
+}
+
+/* Ids and digests are written by us at their full length; a database that says otherwise gives a cut one. */
+static void read_chars(sqlite3_stmt *statement, int place, char *to, size_t size) {
+    const char *text = (const char *)sqlite3_column_text(statement, place);
+    size_t length = text ? strnlen(text, size - 1) : 0;
+    memcpy(to, text ? text : "", length);
+    to[length] = '\0';
+}
+
+/* Reads a row of COLUMNS. ERR_STORE_DAMAGED for a state that nobody knows. */
+static int read_row(sqlite3_stmt *statement, struct task_row *ret) {
+    const char *state = (const char *)sqlite3_column_text(statement, 2);
+    struct task_row row = {.state = task_state_from_word(state ? state : "")};
+    if (row.state == TASK_STATE_COUNT) {
+        return fail(ERR_STORE_DAMAGED, "a task in the state \"%s\"", state ? state : "");
+    }
+    for (int i = 0; i < (int)array_length(columns); i++) {
+        void *member = (char *)&row + columns[i].offset;
+        if (columns[i].kind == NUMBER) {
+            *(int64_t *)member = sqlite3_column_int64(statement, i);
+        } else if (columns[i].kind == REAL) {
+            *(double *)member = sqlite3_column_double(statement, i);
+        } else if (columns[i].kind == TEXT) {
+            *(char **)member = copy_string((const char *)sqlite3_column_text(statement, i));
+        } else if (columns[i].kind == CHARS) {
+            bool is_id = columns[i].offset == offsetof(struct task_row, id);
+            read_chars(statement, i, member, is_id ? sizeof(row.id) : sizeof(row.digest));
+        }
+    }
+    *ret = row;
+    return 0;
+}
+
+/* Transactions */
+
+/* Whether commits wait for the disk from now on. */
+static int set_durable(struct store *store, bool durable) {
+    if (store->durable == durable) {
+        return 0;
+    }
+    int result = execute(store, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    store->durable = result == 0 ? durable : store->durable;
+    return result;
+}
+
+static int begin(struct store *store, bool durable) {
+    int result = set_durable(store, durable);
+    return result ? result : run(store, fresh(store, BEGIN));
+}
+
+static void take_back(struct store *store, int result) {
+    if (result != 0 && !sqlite3_get_autocommit(store->database)) {
+        sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
+/* Commits if all went well; takes everything back if not. The first failure counts. */
+static int end(struct store *store, int result) {
+    result = result ? result : run(store, fresh(store, COMMIT));
+    take_back(store, result);
+    return result;
+}
+
+static int add_event(struct store *store, int64_t task, const char *kind, int64_t page) {
+    sqlite3_stmt *statement = fresh(store, ADD_EVENT);
+    sqlite3_bind_int64(statement, 1, task);
+    sqlite3_bind_int64(statement, 2, clock_wall());
+    bind_text(statement, 3, kind);
+    sqlite3_bind_int64(statement, 4, page);
+    return run(store, statement);
+}
+
+/* Opening */
+
+/* Takes the schema from its version to ours. */
+static int migrate(struct store *store) {
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(store->database, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK) {
+        return trouble(store);
+    }
+    int version = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : -1;
+    int result = version < 0 ? trouble(store) : 0;
+    sqlite3_finalize(statement);
+    if (version > (int)array_length(migrations)) {
+        return fail(ERR_STORE, "octavo.db was written by a newer version (schema %d, this one knows %zu)", version,
+                    array_length(migrations));
+    }
+    while (result == 0 && version < (int)array_length(migrations)) {
+        char *mark cleanup(drop_memory) = format("PRAGMA user_version = %d; COMMIT", version + 1);
+        result = execute(store, "BEGIN IMMEDIATE");
+        result = result ? result : execute(store, migrations[version]);
+        result = result ? result : execute(store, mark);
+        take_back(store, result);
+        version++;
+    }
+    return result;
+}
+
+static int prepare(struct store *store) {
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        if (sqlite3_prepare_v3(store->database, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL) !=
+            SQLITE_OK) {
+            return trouble(store);
+        }
+    }
+    return 0;
+}
+
+static void sqlite_drop(struct store **store) {
+    if (*store) {
+        for (int i = 0; i < STATEMENT_COUNT; i++) {
+            sqlite3_finalize((*store)->statements[i]);
+        }
+        sqlite3_close((*store)->database);
+        free(*store);
+    }
+    *store = NULL;
+}
+
+static int sqlite_open(const char *folder, struct store **ret) {
+    struct store *store cleanup(sqlite_drop) = alloc(1, sizeof(*store));
+    char *path cleanup(drop_memory) = format("%s/octavo.db", folder);
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(path, &store->database, flags, NULL) != SQLITE_OK) {
+        return fail(ERR_STORE, "%s: %s", path, store->database ? sqlite3_errmsg(store->database) : "no memory");
+    }
+    store->durable = true;
+    sqlite3_extended_result_codes(store->database, 1);
+    sqlite3_busy_timeout(store->database, BUSY_MILLISECONDS);
+    int result = execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                                "PRAGMA journal_size_limit = 16777216; PRAGMA trusted_schema = OFF");
+    result = result ? result : migrate(store);
+    result = result ? result : prepare(store);
+    if (result != 0) {
+        char *detail cleanup(drop_memory) = copy_string(error_detail());
+        return fail(result, "%s: %s", path, detail);
+    }
+    *ret = take(store);
+    return 0;
+}
+
+/* Tasks */
+
+static int sqlite_add(struct store *store, struct task_row *row) {
+    int result = begin(store, true);
+    if (result != 0) {
+        return result;
+    }
+    sqlite3_stmt *statement = fresh(store, ADD);
+    bind_row(statement, row);
+    result = run(store, statement);
+    if (result != 0 && sqlite3_extended_errcode(store->database) == SQLITE_CONSTRAINT_UNIQUE) {
+        result = fail(ERR_KEY_USED, "%s", "");
+    }
+    int64_t number = sqlite3_last_insert_rowid(store->database);
+    result = result ? result : add_event(store, number, task_state_word(row->state), 0);
+    result = end(store, result);
+    if (result == 0) {
+        row->number = number;
+    }
+    return result;
+}
+
+static int find(struct store *store, enum statement which, const char *text, struct task_row *ret) {
+    sqlite3_stmt *statement = fresh(store, which);
+    bind_text(statement, 1, text);
+    int code = sqlite3_step(statement);
+    int result = code == SQLITE_ROW    ? read_row(statement, ret)
+                 : code == SQLITE_DONE ? fail(ERR_NOT_FOUND, "task")
+                                       : trouble(store);
+    sqlite3_reset(statement);
+    return result;
+}
+
+static int sqlite_find(struct store *store, const char *id, struct task_row *ret) { return find(store, FIND, id, ret); }
+
+static int sqlite_find_key(struct store *store, const char *key, struct task_row *ret) {
+    return find(store, FIND_KEY, key, ret);
+}
+
+static void add_words(unsigned set, char *words, size_t size) {
+    size_t length = 0;
+    for (int i = 0; i < TASK_STATE_COUNT; i++) {
+        const char *word = task_state_word((enum task_state)i);
+        if (set & (1U << i) && length + strlen(word) + 2 < size) {
+            memcpy(words + length, word, strlen(word));
+            length += strlen(word);
+            words[length++] = ',';
+        }
+    }
+    words[length] = '\0';
+}
+
+static int sqlite_list(struct store *store, const struct task_query *query,
+                       bool (*each)(void *context, const struct task_row *row), void *context) {
+    char words[128];
+    add_words(query->states, words, sizeof(words));
+    sqlite3_stmt *statement = fresh(store, query->oldest_first ? LIST_OLD : LIST_NEW);
+    bind_text(statement, 1, words);
+    sqlite3_bind_int64(statement, 2, query->beyond);
+    sqlite3_bind_int64(statement, 3, query->limit > 0 ? query->limit : -1);
+    int result = 0, code = SQLITE_ROW;
+    for (bool more = true; result == 0 && more && (code = sqlite3_step(statement)) == SQLITE_ROW;) {
+        struct task_row row cleanup(task_row_done) = {0};
+        result = read_row(statement, &row);
+        more = result == 0 && each(context, &row);
+    }
+    result = result == 0 && code != SQLITE_ROW && code != SQLITE_DONE ? trouble(store) : result;
+    sqlite3_reset(statement);
+    return result;
+}
+
+static int sqlite_sum(struct store *store, struct task_sums *ret) {
+    struct task_sums sums = {0};
+    sqlite3_stmt *statement = fresh(store, SUM);
+    int code;
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *word = (const char *)sqlite3_column_text(statement, 0);
+        enum task_state state = task_state_from_word(word ? word : "");
+        if (state < TASK_STATE_COUNT) {
+            sums.tasks[state] = sqlite3_column_int64(statement, 1);
+            sums.bytes[state] = sqlite3_column_int64(statement, 2);
+        }
+    }
+    int result = code == SQLITE_DONE ? 0 : trouble(store);
+    sqlite3_reset(statement);
+    if (result == 0) {
+        *ret = sums;
+    }
+    return result;
+}
+
+static int sqlite_move(struct store *store, struct task_row *row, enum task_state to) {
+    const char *event = task_move_event(row->state, to);
+    if (!event) {
+        return fail(ERR_TASK_OVER, "it is %s", task_state_word(row->state));
+    }
+    int result = begin(store, task_state_is_over(to));
+    if (result != 0) {
+        return result;
+    }
+    sqlite3_stmt *statement = fresh(store, MOVE);
+    bind_row(statement, row);
+    bind_text(statement, sqlite3_bind_parameter_index(statement, ":to"), task_state_word(to));
+    result = run(store, statement);
+    if (result == 0 && sqlite3_changes(store->database) != 1) {
+        result = fail(ERR_TASK_OVER, "it is not %s any more", task_state_word(row->state));
+    }
+    result = end(store, result ? result : add_event(store, row->number, event, 0));
+    row->state = result == 0 ? to : row->state;
+    return result;
+}
+
+static int sqlite_remove(struct store *store, int64_t number) {
+    int result = set_durable(store, true);
+    sqlite3_stmt *statement = fresh(store, REMOVE);
+    sqlite3_bind_int64(statement, 1, number);
+    result = result ? result : run(store, statement);
+    return result == 0 && sqlite3_changes(store->database) == 0 ? fail(ERR_NOT_FOUND, "task") : result;
+}
+
+/* Pages and events */
+
+static int sqlite_add_page(struct store *store, const struct task_row *row, const struct task_page *page) {
+    int result = begin(store, false);
+    if (result != 0) {
+        return result;
+    }
+    const int64_t numbers[] = {row->number, page->page, page->offset, page->bytes};
+    sqlite3_stmt *statement = fresh(store, ADD_PAGE);
+    for (int i = 0; i < (int)array_length(numbers); i++) {
+        sqlite3_bind_int64(statement, i + 1, numbers[i]);
+    }
+    bind_text(statement, 5, page->error);
+    bind_text(statement, 6, page->detail);
+    result = run(store, statement);
+    if (result == 0) {
+        statement = fresh(store, COUNT_PAGE);
+        bind_row(statement, row);
+        result = run(store, statement);
+    }
+    return end(store, result ? result : add_event(store, row->number, "page", page->page));
+}
+
+static sqlite3_stmt *fresh_of_task(struct store *store, enum statement which, int64_t number, int64_t from) {
+    sqlite3_stmt *statement = fresh(store, which);
+    sqlite3_bind_int64(statement, 1, number);
+    sqlite3_bind_int64(statement, 2, from);
+    return statement;
+}
+
+static int sqlite_pages(struct store *store, int64_t number, int64_t from,
+                        bool (*each)(void *context, const struct task_page *page), void *context) {
+    sqlite3_stmt *statement = fresh_of_task(store, PAGES, number, from);
+    int code = SQLITE_ROW;
+    for (bool more = true; more && (code = sqlite3_step(statement)) == SQLITE_ROW;) {
+        const struct task_page page = {.page = sqlite3_column_int64(statement, 0),
+                                       .offset = sqlite3_column_int64(statement, 1),
+                                       .bytes = sqlite3_column_int64(statement, 2),
+                                       .error = (const char *)sqlite3_column_text(statement, 3),
+                                       .detail = (const char *)sqlite3_column_text(statement, 4)};
+        more = each(context, &page);
+    }
+    int result = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : trouble(store);
+    sqlite3_reset(statement);
+    return result;
+}
+
+static int sqlite_events(struct store *store, int64_t number, int64_t after,
+                         bool (*each)(void *context, const struct task_event *event), void *context) {
+    sqlite3_stmt *statement = fresh_of_task(store, EVENTS, number, after);
+    int code = SQLITE_ROW;
+    for (bool more = true; more && (code = sqlite3_step(statement)) == SQLITE_ROW;) {
+        const char *kind = (const char *)sqlite3_column_text(statement, 2);
+        const struct task_event event = {.number = sqlite3_column_int64(statement, 0),
+                                         .at = sqlite3_column_int64(statement, 1),
+                                         .kind = kind ? kind : "",
+                                         .page = sqlite3_column_int64(statement, 3)};
+        more = each(context, &event);
+    }
+    int result = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : trouble(store);
+    sqlite3_reset(statement);
+    return result;
+}
+
+const struct store_kind store_sqlite = {.word = "sqlite",
+                                        .open = sqlite_open,
+                                        .drop = sqlite_drop,
+                                        .add = sqlite_add,
+                                        .find = sqlite_find,
+                                        .find_key = sqlite_find_key,
+                                        .list = sqlite_list,
+                                        .sum = sqlite_sum,
+                                        .move = sqlite_move,
+                                        .add_page = sqlite_add_page,
+                                        .pages = sqlite_pages,
+                                        .events = sqlite_events,
+                                        .remove = sqlite_remove};

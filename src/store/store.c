@@ -1,0 +1,55 @@
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *word;
+    bool over;
+} states[] = {
+#define TASK_STATE(symbol, word, over, about) {word, over},
+#define TASK_MOVE(from, to, event, when)
+#include "table/task_states.def"
+#undef TASK_STATE
+#undef TASK_MOVE
+};
+
+static const struct {
+    enum task_state from, to;
+    const char *event;
+} moves[] = {
+#define TASK_STATE(symbol, word, over, about)
+#define TASK_MOVE(from, to, event, when) {TASK_##from, TASK_##to, event},
+#include "table/task_states.def"
+#undef TASK_STATE
+#undef TASK_MOVE
+};
+
+const char *task_state_word(enum task_state state) { return states[state].word; }
+bool task_state_is_over(enum task_state state) { return states[state].over; }
+
+enum task_state task_state_from_word(const char *word) {
+    int state = 0;
+    while (state < TASK_STATE_COUNT && strcmp(states[state].word, word) != 0) {
+        state++;
+    }
+    return (enum task_state)state;
+}
+
+const char *task_move_event(enum task_state from, enum task_state to) {
+    for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+        if (moves[i].from == from && moves[i].to == to) {
+            return moves[i].event;
+        }
+    }
+    return NULL;
+}
+
+void task_row_done(struct task_row *row) {
+    char *const texts[] = {row->name,     row->options, row->key,   row->format, row->engine,
+                           row->warnings, row->timings, row->error, row->detail};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        free(texts[i]);
+    }
+    *row = (struct task_row){0};
+}
