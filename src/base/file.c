@@ -94,6 +94,22 @@ int file_replace(const char *path, const void *bytes, size_t length) {
     return 0;
 }
 
+int file_make_folder(const char *path) {
+    char *part cleanup(drop_memory) = copy_string(path);
+    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(part, 0700); /* one that fails shows below */
+        *slash = '/';
+    }
+    struct stat status;
+    int result = mkdir(path, 0700) == 0 || errno == EEXIST ? stat(path, &status) : -1;
+    if (result == 0 && !S_ISDIR(status.st_mode)) {
+        errno = ENOTDIR;
+        result = -1;
+    }
+    return result == 0 ? 0 : fail(ERR_OUTPUT, "folder %s: %s", path, strerror(errno));
+}
+
 int file_memory_new(const char *name, size_t length, int *ret_fd, void **ret_bytes) {
     int fd cleanup(drop_fd) = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0 || length == 0 || length > (size_t)LONG_MAX || ftruncate(fd, (off_t)length) != 0) {

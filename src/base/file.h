@@ -22,6 +22,9 @@ int file_write(int fd, const void *bytes, size_t length);
 /* Replaces path by bytes in one step: a reader sees the old or the new file. ERR_OUTPUT. */
 int file_replace(const char *path, const void *bytes, size_t length);
 
+/* Makes a folder with its parents, if they are missing; new ones can be used by their owner only. ERR_OUTPUT. */
+int file_make_folder(const char *path);
+
 /* A new memfd of length bytes, mapped for writing at *ret_bytes (the caller seals or unmaps it). ERR_NO_MEMORY. */
 int file_memory_new(const char *name, size_t length, int *ret_fd, void **ret_bytes);
 

@@ -17,8 +17,13 @@ static struct json *outer(cJSON *value) { return (struct json *)value; }
 int json_parse(const char *text, size_t length, struct json **ret) {
     const char *stop = NULL;
     cJSON *value = cJSON_ParseWithLengthOpts(text, length, &stop, 0);
-    if (!value) {
-        return fail(ERR_PROTOCOL, "not JSON from byte %td on", stop ? stop - text : (ptrdiff_t)0);
+    size_t used = stop ? (size_t)(stop - text) : 0;
+    while (value && used < length && strchr(" \t\r\n", text[used])) { /* a NUL, too, is let pass at the end */
+        used++;
+    }
+    if (!value || used < length) {
+        cJSON_Delete(value);
+        return fail(ERR_PROTOCOL, "not JSON from byte %zu on", used);
     }
     *ret = outer(value);
     return 0;
@@ -108,6 +113,9 @@ bool json_is_object(const struct json *value) { return cJSON_IsObject(inner(valu
 
 const struct json *json_first(const struct json *list) { return list ? outer(inner(list)->child) : NULL; }
 const struct json *json_next(const struct json *member) { return outer(inner(member)->next); }
+
+const char *json_key(const struct json *member) { return inner(member)->string; }
+bool json_is_null(const struct json *value) { return cJSON_IsNull(inner(value)); }
 
 const char *json_as_string(const struct json *value) { return cJSON_GetStringValue(inner(value)); }
 

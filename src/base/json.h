@@ -47,6 +47,10 @@ bool json_is_object(const struct json *value);
 const struct json *json_first(const struct json *list);
 const struct json *json_next(const struct json *member);
 
+/* The key of a member of an object; borrowed. Whether it is null. */
+const char *json_key(const struct json *member);
+bool json_is_null(const struct json *value);
+
 /* A member read as a scalar; another type gives NULL or the fallback. */
 const char *json_as_string(const struct json *value);
 double json_as_real(const struct json *value, double fallback);

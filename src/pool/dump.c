@@ -1,10 +1,8 @@
 #include "pool/dump.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,16 +52,6 @@ static struct json *dump_to_json(const struct core *core, const char *reason, co
     return dump;
 }
 
-static int make_folder(const char *folder) {
-    char *path cleanup(drop_memory) = copy_string(folder);
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(path, 0777); /* one that fails shows below */
-        *slash = '/';
-    }
-    return mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : fail(ERR_OUTPUT, "folder %s: %s", folder, strerror(errno));
-}
-
 static int is_dump(const struct dirent *entry) {
     return strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0 && strstr(entry->d_name, ".json") != NULL;
 }
@@ -96,7 +84,7 @@ void dump_write(const struct core *core, const char *reason) {
         format("%s/" PREFIX "%.19s.%03ldZ-%ld-%s.json", folder, moment, now.tv_nsec / 1000000, (long)getpid(), reason);
     struct json *dump cleanup(json_drop) = dump_to_json(core, reason, &now);
     char *text cleanup(drop_memory) = json_text(dump, true);
-    int result = make_folder(folder);
+    int result = file_make_folder(folder);
     result = result ? result : file_replace(path, text, strlen(text));
     if (result != 0) {
         core_note(core, "the memory dump could not be written: %s", error_detail());

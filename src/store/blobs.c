@@ -146,8 +146,10 @@ int blobs_read_page(struct blobs *blobs, const char *id, uint64_t offset, size_t
     return 0;
 }
 
+void blobs_remove_document(struct blobs *blobs, const char *id) { unlinkat(blobs->documents, id, 0); }
+
 void blobs_remove(struct blobs *blobs, const char *id) {
-    unlinkat(blobs->documents, id, 0);
+    blobs_remove_document(blobs, id);
     unlinkat(blobs->pages, id, 0);
 }
 
@@ -168,6 +170,7 @@ static size_t sweep_folder(int folder, bool (*is_wanted)(void *context, const ch
     return count;
 }
 
-size_t blobs_sweep(struct blobs *blobs, bool (*is_wanted)(void *context, const char *id), void *context) {
-    return sweep_folder(blobs->documents, is_wanted, context) + sweep_folder(blobs->pages, is_wanted, context);
+size_t blobs_sweep(struct blobs *blobs, bool (*wants_document)(void *context, const char *id),
+                   bool (*wants_pages)(void *context, const char *id), void *context) {
+    return sweep_folder(blobs->documents, wants_document, context) + sweep_folder(blobs->pages, wants_pages, context);
 }

@@ -39,10 +39,13 @@ int blobs_add_page(struct blobs *blobs, const char *id, const char *text, size_t
 /* A page's result as it was added; the caller frees *ret. ERR_STORE_DAMAGED if it is not all there. */
 int blobs_read_page(struct blobs *blobs, const char *id, uint64_t offset, size_t length, char **ret);
 
-/* Removes what there is of a task. */
+/* Removes a document that is not wanted any more; all that there is of a task. */
+void blobs_remove_document(struct blobs *blobs, const char *id);
 void blobs_remove(struct blobs *blobs, const char *id);
 
-/* Removes what belongs to no task, as is left where the process ended between file and row; returns how many files. */
-size_t blobs_sweep(struct blobs *blobs, bool (*is_wanted)(void *context, const char *id), void *context);
+/* Removes documents and results of pages that nobody wants, as are left where the process ended between file and row;
+ * returns how many files. */
+size_t blobs_sweep(struct blobs *blobs, bool (*wants_document)(void *context, const char *id),
+                   bool (*wants_pages)(void *context, const char *id), void *context);
 
 #endif

@@ -102,9 +102,10 @@ static const char *const texts[] = {
     [FIND] = "SELECT " COLUMNS " FROM tasks WHERE id = ?1",
     [FIND_KEY] = "SELECT " COLUMNS " FROM tasks WHERE key = ?1",
     [LIST_NEW] = "SELECT " COLUMNS " FROM tasks WHERE (?2 = 0 OR number < ?2) AND instr(?1, state || ',')"
-                 " ORDER BY number DESC LIMIT ?3",
-    [LIST_OLD] = "SELECT " COLUMNS " FROM tasks WHERE number > ?2 AND instr(?1, state || ',') ORDER BY number LIMIT ?3",
-    [SUM] = "SELECT state, count(*), sum(bytes + result_bytes) FROM tasks GROUP BY state",
+                 " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) ORDER BY number DESC LIMIT ?3",
+    [LIST_OLD] = "SELECT " COLUMNS " FROM tasks WHERE number > ?2 AND instr(?1, state || ',')"
+                 " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) ORDER BY number LIMIT ?3",
+    [SUM] = "SELECT state, count(*), sum(result_bytes + iif(ended = 0, bytes, 0)) FROM tasks GROUP BY state",
     [MOVE] = "UPDATE tasks SET state = :to, started = :started, ended = :ended, document_pages = :document_pages,"
              " pages = :pages, format = :format, engine = :engine, warnings = :warnings, seconds = :seconds,"
              " error = :error, detail = :detail, error_page = :error_page WHERE number = :number AND state = :state",
@@ -273,7 +274,7 @@ static int add_event(struct store *store, int64_t task, const char *kind, int64_
 
 /* Takes the schema from its version to ours. */
 static int migrate(struct store *store) {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(store->database, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK) {
         return trouble(store);
     }
@@ -398,6 +399,7 @@ static int sqlite_list(struct store *store, const struct task_query *query,
     bind_text(statement, 1, words);
     sqlite3_bind_int64(statement, 2, query->beyond);
     sqlite3_bind_int64(statement, 3, query->limit > 0 ? query->limit : -1);
+    sqlite3_bind_int64(statement, 4, query->ended_before);
     int result = 0, code = SQLITE_ROW;
     for (bool more = true; result == 0 && more && (code = sqlite3_step(statement)) == SQLITE_ROW;) {
         struct task_row row cleanup(task_row_done) = {0};

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 static const struct {
     const char *word;
     bool over;
@@ -37,7 +39,7 @@ enum task_state task_state_from_word(const char *word) {
 }
 
 const char *task_move_event(enum task_state from, enum task_state to) {
-    for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+    for (size_t i = 0; i < array_length(moves); i++) {
         if (moves[i].from == from && moves[i].to == to) {
             return moves[i].event;
         }
@@ -45,11 +47,23 @@ const char *task_move_event(enum task_state from, enum task_state to) {
     return NULL;
 }
 
+static char **text_of(struct task_row *row, size_t index) {
+    char **const texts[] = {&row->name,     &row->options, &row->key,   &row->format, &row->engine,
+                            &row->warnings, &row->timings, &row->error, &row->detail, NULL};
+    return texts[index];
+}
+
 void task_row_done(struct task_row *row) {
-    char *const texts[] = {row->name,     row->options, row->key,   row->format, row->engine,
-                           row->warnings, row->timings, row->error, row->detail};
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        free(texts[i]);
+    for (size_t i = 0; text_of(row, i); i++) {
+        free(*text_of(row, i));
     }
     *row = (struct task_row){0};
+}
+
+struct task_row task_row_copy(const struct task_row *row) {
+    struct task_row copy = *row;
+    for (size_t i = 0; text_of(&copy, i); i++) {
+        *text_of(&copy, i) = copy_string(*text_of(&copy, i));
+    }
+    return copy;
 }

@@ -55,6 +55,7 @@ struct task_row {
     int64_t error_page;
 };
 void task_row_done(struct task_row *row);
+struct task_row task_row_copy(const struct task_row *row);
 
 /* A page that was read, or (error is a word then) could not be. */
 struct task_page {
@@ -71,13 +72,14 @@ struct task_event {
 struct task_query {
     unsigned states; /* bits 1 << state */
     bool oldest_first;
-    int64_t beyond; /* only numbers below it (above it if oldest_first); 0: all */
-    int64_t limit;  /* 0: none */
+    int64_t beyond;       /* only numbers below it (above it if oldest_first); 0: all */
+    int64_t ended_before; /* only those that have; 0: all */
+    int64_t limit;        /* 0: none */
 };
 
 struct task_sums {
     int64_t tasks[TASK_STATE_COUNT];
-    int64_t bytes[TASK_STATE_COUNT]; /* of documents and results */
+    int64_t bytes[TASK_STATE_COUNT]; /* of results, and of the documents of those that have not ended */
 };
 
 struct store;

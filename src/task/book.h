@@ -1,0 +1,38 @@
+/* Inside of src/task: what tasks.c and running.c share. One thread. */
+#ifndef OCTAVO_TASK_BOOK_H
+#define OCTAVO_TASK_BOOK_H
+
+#include "task/tasks.h"
+
+struct tasks {
+    const struct store_kind *kind;
+    struct store *store;
+    struct blobs *blobs;
+    struct tasks_limits limits;
+    struct tasks_events events;
+    int lock;           /* of the data folder */
+    struct task **live; /* in no order */
+    size_t count, room;
+    int64_t bytes; /* of their documents */
+    struct tasks_counts counts;
+    double seconds_per_task; /* lately; 0: not measured */
+    int64_t last_end;        /* clock */
+    int64_t next_sweep;      /* clock: of retention */
+};
+
+/* A live task made from its row, whose contents it takes over. */
+struct task *book_add(struct tasks *tasks, struct task_row *row);
+
+/* NULL if it has ended, or never was. */
+struct task *book_find(const struct tasks *tasks, const char *id);
+
+/* Takes a task that has ended out, with its document, and frees it. */
+void book_close(struct tasks *tasks, struct task *task);
+
+/* Ends a task early, its owner told. What the store fails with: nothing has happened then. */
+int book_stop(struct tasks *tasks, struct task *task, enum task_state state, int error);
+
+/* Tells that something of a task is new. */
+void book_announce(struct tasks *tasks, const char *id);
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * Tasks: accepted, queued, running, ended, kept for a while. Those that have not ended are in memory as well as in the
+ * store; the store comes first: what is announced by changed() has happened.
+ *
+ *   tasks_submit() -> QUEUED --tasks_next()--> RUNNING --tasks_finish()--> DONE, FAILED
+ *                       ^                         |  \--tasks_end(), tasks_tick()--> CANCELLED, EXPIRED
+ *                       +------tasks_return()-----+
+ *
+ * A store that fails loses nothing: what could not be written of a running task is read again when it is returned and
+ * taken anew. One thread.
+ */
+#ifndef OCTAVO_TASK_TASKS_H
+#define OCTAVO_TASK_TASKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "document/page.h"
+#include "store/blobs.h"
+#include "store/store.h"
+#include "task/wish.h"
+
+struct tasks_limits {
+    int64_t tasks, bytes;                         /* that have not ended; bytes of their documents */
+    int64_t kept_seconds, kept_tasks, kept_bytes; /* that have ended */
+};
+
+/* A task that has not ended. */
+struct task {
+    struct task_row row; /* as in the store, save that a store which failed may still say RUNNING of a queued task */
+    bool running;
+    int64_t since;        /* clock: it waits, or runs, since then */
+    int64_t deadline;     /* clock; INT64_MAX: none */
+    struct stages stages; /* sum over its pages */
+    double seconds;       /* of work before this run */
+    void *owner;          /* for whoever runs it */
+};
+
+struct tasks_events {
+    void *context;
+    /* Something of this task is new in the store. It may have ended, or be gone. */
+    void (*changed)(void *context, const char *id);
+    /* A running task has ended under its owner's hands: cancelled, expired, deleted. Its owner lets go of it in here.
+     */
+    void (*stopped)(void *context, struct task *task);
+};
+
+struct tasks_counts {
+    int64_t ended[TASK_STATE_COUNT]; /* since the start */
+    int64_t accepted, repeated, refused, pages, removed;
+};
+
+struct tasks;
+
+/*
+ * Opens the data folder: store and blobs. What was running when the last server ended is queued again, what belongs to
+ * no task is removed. The caller drops *ret. ERR_IN_USE, and what store and blobs fail with.
+ */
+int tasks_open(const char *folder, const struct store_kind *kind, const struct tasks_limits *limits,
+               const struct tasks_events *events, struct tasks **ret);
+void tasks_drop(struct tasks **tasks);
+
+/* For uploads. Borrowed. */
+struct blobs *tasks_blobs(struct tasks *tasks);
+
+/* Accepting */
+
+/* Whether one more task of so many bytes is taken now. ERR_QUEUE_FULL, ERR_BODY_TOO_LARGE if it never would be. */
+int tasks_check_room(struct tasks *tasks, int64_t bytes);
+
+/* A document that was written to the disk under its id, and what is wanted of it. All borrowed. */
+struct submission {
+    const char *id, *digest;
+    int fd;
+    int64_t bytes;
+    const struct wish *wish;
+};
+
+/*
+ * Accepts it: document and row survive a power failure when this returns. *ret_repeated: its key was known, the
+ * document is not needed and *ret_id is the task that has it. On failure and repetition the document is removed.
+ * ERR_KEY_USED, ERR_QUEUE_FULL, what the store fails with.
+ */
+int tasks_submit(struct tasks *tasks, const struct submission *submission, char ret_id[ID_BYTES], bool *ret_repeated);
+
+/* Running */
+
+/* Whether a task waits; its priority is the next one's. */
+bool tasks_waiting(const struct tasks *tasks);
+
+/* Takes the next task: it is RUNNING in the store. Borrowed until it is returned, finished or stopped. ERR_NOT_FOUND if
+ * none waits, what the store fails with. */
+int tasks_next(struct tasks *tasks, struct task **ret);
+
+/* Calls each() with the number of every page that has been dealt with. Sums and errors of them are in the task then. */
+int tasks_done_pages(struct tasks *tasks, struct task *task, void (*each)(void *context, uint32_t page), void *context);
+
+/* What opening the document told; it is written with the first page. */
+void tasks_opened(struct task *task, const char *format, uint32_t document_pages, uint32_t pages);
+
+/* A page that was read; one that could not be. What the store fails with: the caller returns the task. */
+int tasks_page(struct tasks *tasks, struct task *task, const struct page *page);
+int tasks_page_failed(struct tasks *tasks, struct task *task, uint32_t page, int error, const char *detail);
+
+/* It goes back to the queue, behind those who wait: its turn is over, or it could not be read or written now. */
+void tasks_return(struct tasks *tasks, struct task *task);
+
+/* How it ended. */
+struct task_end {
+    int error; /* 0: none beyond those of its pages */
+    uint32_t page;
+    const char *detail, *engine;
+    char *const *warnings;
+    size_t warning_count;
+};
+
+/* It has ended: DONE if there was no error, of a page either; FAILED otherwise. If the store fails, it is returned. */
+int tasks_finish(struct tasks *tasks, struct task *task, const struct task_end *end);
+
+/* On request */
+
+/* Ends it as CANCELLED. ERR_NOT_FOUND, ERR_TASK_OVER, what the store fails with. */
+int tasks_cancel(struct tasks *tasks, const char *id);
+
+/* Removes all of it, cancelled first if it has not ended. Errors as tasks_cancel(), less ERR_TASK_OVER. */
+int tasks_remove(struct tasks *tasks, const char *id);
+
+/* Looking */
+
+/* A task as it is; the caller calls task_row_done(). ERR_NOT_FOUND, also for what is no id. */
+int tasks_find(struct tasks *tasks, const char *id, struct task_row *ret);
+
+/* How many go before a queued task: 0 is next; -1 if it is not queued. */
+int64_t tasks_position(const struct tasks *tasks, const char *id);
+
+/* The text of a page's result; the caller frees it. ERR_NOT_READY, ERR_NOT_FOUND if it is not one of the task's pages,
+ * the error that the page failed with. */
+int tasks_read_page(struct tasks *tasks, const struct task_row *row, uint32_t page, char **ret, size_t *ret_length);
+
+/* The first page after a number that has a result, 0: there is none, and its text. */
+int tasks_read_after(struct tasks *tasks, const struct task_row *row, uint32_t after, uint32_t *ret_page, char **ret,
+                     size_t *ret_length);
+
+/* The store's lists, as store.h has them. */
+int tasks_list(struct tasks *tasks, const struct task_query *query,
+               bool (*each)(void *context, const struct task_row *row), void *context);
+int tasks_event_list(struct tasks *tasks, int64_t number, int64_t after,
+                     bool (*each)(void *context, const struct task_event *event), void *context);
+
+/* Queued, running; bytes of their documents; counts since the start; seconds until a place may be free. */
+void tasks_live(const struct tasks *tasks, int64_t *ret_queued, int64_t *ret_running, int64_t *ret_bytes);
+const struct tasks_counts *tasks_counts(const struct tasks *tasks);
+int64_t tasks_retry_after(const struct tasks *tasks);
+
+/* The clock: deadlines, retention. Failures are tried again later. */
+void tasks_tick(struct tasks *tasks, int64_t now);
+int64_t tasks_until(const struct tasks *tasks);
+
+#endif

@@ -1,0 +1,31 @@
+/* What is wanted of a document, read by table/task_options.def from whatever a client sends. One thread. */
+#ifndef OCTAVO_TASK_WISH_H
+#define OCTAVO_TASK_WISH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct json;
+
+typedef int64_t wish_NUMBER;
+typedef char *wish_TEXT;
+typedef char *wish_PAGES;
+
+/* Start from (struct wish){0}: nothing special is wanted. */
+struct wish {
+#define TASK_OPTION(kind, symbol, word, low, high, about) wish_##kind symbol;
+#include "table/task_options.def"
+#undef TASK_OPTION
+};
+void wish_done(struct wish *wish);
+
+/* Sets an option by its word. ERR_BAD_REQUEST with option, value and what is expected as detail. */
+int wish_set(struct wish *wish, const char *word, const char *value);
+
+/* Sets the options of a JSON object: numbers, strings; null leaves one as it is. ERR_BAD_REQUEST. */
+int wish_set_json(struct wish *wish, const char *text, size_t length);
+
+/* Those that are set, key left out, always in the same order; the caller drops it. */
+struct json *wish_to_json(const struct wish *wish);
+
+#endif
