@@ -39,7 +39,7 @@ uint64_t admission_next_grant(uint64_t granted, uint64_t bitmap) {
 
 /* Claims */
 
-static uint64_t front_bytes(const struct core *core) { return core->baseline + core->results; }
+static uint64_t front_bytes(const struct core *core) { return core->baseline + core->results + core->uploads; }
 
 uint64_t claim_room(struct core *core) {
     struct ledger_state state;
@@ -95,7 +95,7 @@ static int stand_in_queue(struct claim *claim, struct core *core) {
 }
 
 int claim_ask(struct claim *claim, struct core *core, int account, enum charge_kind kind, uint64_t bytes, uint64_t own,
-              uint64_t beside) {
+              uint64_t beside, int priority) {
     if (claim->state == CLAIM_HELD) {
         return 0;
     }
@@ -106,8 +106,12 @@ int claim_ask(struct claim *claim, struct core *core, int account, enum charge_k
         ledger_withdraw(core->ledger, &claim->ticket);
     }
     uint64_t leave = claim->request.leave;
-    claim->request = (struct ledger_request){
-        .kind = kind, .class = LEDGER_NEW_WORK, .bytes = bytes, .deadline = INT64_MAX, .leave = leave};
+    claim->request = (struct ledger_request){.kind = kind,
+                                             .class = LEDGER_NEW_WORK,
+                                             .bytes = bytes,
+                                             .priority = priority,
+                                             .deadline = INT64_MAX,
+                                             .leave = leave};
     claim->beside = beside;
     int result = check(claim, core, own);
     if (result != 0) {

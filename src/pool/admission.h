@@ -52,7 +52,7 @@ uint64_t claim_room(struct core *core);
  * back.
  */
 int claim_ask(struct claim *claim, struct core *core, int account, enum charge_kind kind, uint64_t bytes, uint64_t own,
-              uint64_t beside);
+              uint64_t beside, int priority);
 
 /* Ends the wait for bytes that never came. ERR_NO_MEMORY as claim_ask(). */
 int claim_refuse(struct claim *claim, struct core *core);

@@ -16,3 +16,8 @@ void core_results(struct core *core, int64_t more) {
     core->results += (uint64_t)more;
     ledger_note(core->ledger, core->account, CHARGE_RESULT, core->results);
 }
+
+void core_uploads(struct core *core, uint64_t bytes) {
+    core->uploads = bytes;
+    ledger_note(core->ledger, core->account, CHARGE_UPLOAD, bytes);
+}

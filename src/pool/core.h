@@ -12,6 +12,7 @@
 #include "memory/recorder.h"
 
 struct job;
+struct page;
 
 #define POOL_SECOND INT64_C(1000000000)    /* of the clock */
 #define POOL_UNLIMITED (UINT64_C(1) << 49) /* bytes: more than any machine has, and exact in JSON */
@@ -38,6 +39,10 @@ struct pool_events {
     void *context;
     /* Nothing more will come for this job: it is the owner's again. */
     void (*over)(void *context, struct job *job);
+    /*
+     * A page was read. True: it was taken care of and is not kept in the job's result. NULL: all are kept.
+     */
+    bool (*page_read)(void *context, struct job *job, const struct page *page);
     /* A page cannot be read; the others of its document are. */
     void (*page_failed)(void *context, const struct job *job, uint32_t page, int error, const char *detail);
     /* About a document as a whole. */
@@ -51,8 +56,9 @@ struct core {
     const struct pool_events *events;
     struct ledger *ledger;
     struct recorder *recorder;
-    int account;                /* the front's */
-    uint64_t baseline, results; /* bytes that the front holds by itself; of results beside them */
+    int account;               /* the front's */
+    uint64_t baseline;         /* bytes that the front holds by itself */
+    uint64_t results, uploads; /* beside them: results of documents, documents on their way in */
     /* What the shared worker must be able to take: its floor, and what it has of it. */
     uint64_t floor;
     int worker_account; /* -1: none */
@@ -65,7 +71,8 @@ struct core {
 /* One line for the log, as printf. */
 void core_note(const struct core *core, const char *pattern, ...) __attribute__((format(printf, 2, 3)));
 
-/* The results of all documents are so many bytes more or less. */
+/* The results of all documents are so many bytes more or less; documents on their way in hold so many in all. */
 void core_results(struct core *core, int64_t more);
+void core_uploads(struct core *core, uint64_t bytes);
 
 #endif

@@ -37,6 +37,28 @@ struct job *job_new(const char *file, const struct job_wish *wish) {
     return job;
 }
 
+int job_new_open(const char *name, int fd, const struct job_wish *wish, struct job **ret) {
+    struct stat status;
+    int copy cleanup(drop_fd) = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0 || fstat(copy, &status) != 0) {
+        return fail(ERR_NO_INPUT, "%s", strerror(errno));
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return fail(ERR_NO_INPUT, "no regular file");
+    }
+    struct job *job = job_new(name, wish);
+    job->device = status.st_dev;
+    job->inode = status.st_ino;
+    job->result.bytes = (uint64_t)status.st_size;
+    job->fd = take_fd(&copy);
+    *ret = job;
+    return 0;
+}
+
+void job_skip(struct job *job, uint32_t page) { page_set_add(&job->skipped, page); }
+
+void job_wind_up(struct job *job) { job->winding_up = true; }
+
 void sheet_done(struct sheet *sheet, struct core *core) {
     if (sheet->page > 0) {
         ledger_credit(core->ledger, core->account, CHARGE_BITMAP, sheet->bytes, 0);
@@ -139,6 +161,9 @@ static int start_raster(struct job *job, struct core *core) {
 static bool comes_through_pipe(const struct job *job) {
     struct stat status;
     bool is_stdin = strcmp(job->file, "-") == 0;
+    if (job->fd >= 0) { /* a regular file */
+        return false;
+    }
     return (is_stdin ? fstat(STDIN_FILENO, &status) : stat(job->file, &status)) == 0 && !S_ISREG(status.st_mode);
 }
 
@@ -149,7 +174,7 @@ static bool comes_through_pipe(const struct job *job) {
 static void open_when_it_fits(struct job *job, struct core *core, bool others_open) {
     uint64_t bytes = RASTER_BYTES + (comes_through_pipe(job) ? PIPE_BYTES : 0);
     uint64_t beside = others_open ? 2 * admission_first_grant(claim_room(core)) : 0;
-    int result = claim_ask(&job->opening, core, core->account, CHARGE_BASELINE, bytes, 0, beside);
+    int result = claim_ask(&job->opening, core, core->account, CHARGE_BASELINE, bytes, 0, beside, job->wish->priority);
     if (result == 1) {
         return;
     }
@@ -201,6 +226,15 @@ static int check_range(struct job *job, const struct core *core, uint32_t total)
     return 0;
 }
 
+/* How many of the asked pages need not be read. */
+static uint32_t count_skipped(const struct job *job, uint32_t total) {
+    uint32_t count = 0;
+    for (uint32_t page = 0; (page = page_set_next(&job->skipped, page)) > 0 && page <= total;) {
+        count += ranges_next(job->wish->pages, page - 1, total) == page;
+    }
+    return count;
+}
+
 static int take_opened(struct job *job, struct core *core, const struct json *message) {
     int64_t total = json_int(message, "pages", 0);
     if (total < 1 || total > MOST_PAGES || !json_string(message, "format")) {
@@ -216,6 +250,7 @@ static int take_opened(struct job *job, struct core *core, const struct json *me
         return result;
     }
     job->wanted = ranges_count(job->wish->pages, (uint32_t)total);
+    job->read = count_skipped(job, (uint32_t)total);
     if (job->wanted > job->wish->max_pages) {
         return fail(ERR_TOO_MANY_PAGES, "%u pages to read, the limit is %lld", job->wanted,
                     (long long)job->wish->max_pages);
@@ -354,12 +389,19 @@ void job_receive(struct job *job, struct core *core) {
 /* Pages */
 
 static uint32_t next_page(const struct job *job) {
+    if (job->winding_up) {
+        return 0;
+    }
     for (size_t i = 0; i < job->suspect_count; i++) {
         if (job->suspects[i].waiting) {
             return job->suspects[i].page;
         }
     }
-    return ranges_next(job->wish->pages, job->last, job->result.page_total);
+    uint32_t page = job->last;
+    do {
+        page = ranges_next(job->wish->pages, page, job->result.page_total);
+    } while (page > 0 && page_set_has(&job->skipped, page));
+    return page;
 }
 
 /* Chooses the page that is to be drawn next; false if there is none. */
@@ -377,6 +419,11 @@ static bool choose_page(struct job *job) {
 }
 
 static void ask_when_it_fits(struct job *job, struct core *core) {
+    if (job->winding_up && !job->asked) { /* a page that only waits for memory */
+        claim_drop(&job->drawing, core);
+        job->page = 0;
+        return;
+    }
     if (job->asked || job->sheet.page > 0 || !choose_page(job)) {
         return;
     }
@@ -385,7 +432,7 @@ static void ask_when_it_fits(struct job *job, struct core *core) {
         uint64_t room = claim_room(core);
         job->need = admission_guess(job->need, room > own ? room - own : 0);
     }
-    int result = claim_ask(&job->drawing, core, job->account, CHARGE_DRAWING, job->need, own, 0);
+    int result = claim_ask(&job->drawing, core, job->account, CHARGE_DRAWING, job->need, own, 0, job->wish->priority);
     if (result < 0) {
         skip_page(job, core, result, error_detail());
         return;
@@ -428,9 +475,13 @@ void job_page_read(struct job *job, struct core *core, const struct json *messag
             page_warn(page, json_as_string(member));
         }
     }
-    insert_page(&job->result, page);
-    job->results += bytes;
-    core_results(core, (int64_t)bytes);
+    job->read++;
+    const struct pool_events *events = core->events;
+    if (!events->page_read || !events->page_read(events->context, job, page)) {
+        insert_page(&job->result, page);
+        job->results += bytes;
+        core_results(core, (int64_t)bytes);
+    }
     job->result.seconds = clock_seconds(clock_now() - job->opened);
 }
 
@@ -511,9 +562,10 @@ void job_tick(struct job *job, struct core *core, int64_t now) {
         supervisor_cancel(job->worker, job);
     }
     bool ended = job->state == JOB_ENDING && (job->in_hand == 0 || now >= job->deadline);
+    ended = ended || (job->state == JOB_WAITING && job->winding_up && job->in_hand == 0);
     if (ended || (job->state == JOB_READING && all_read(job))) {
         end_raster(job, core, NULL);
-        job->result.complete = job->state == JOB_READING && job->result.page_count == job->wanted;
+        job->result.complete = job->state == JOB_READING && job->read == job->wanted;
         job->state = JOB_OVER;
         job->deadline = INT64_MAX;
         core->moved = now;
@@ -530,6 +582,7 @@ void job_free(struct job **job) {
         drop_fd(&(*job)->fd);
         result_done(&(*job)->result);
         free((*job)->suspects);
+        page_set_done(&(*job)->skipped);
         free((*job)->error_detail);
         free((*job)->file);
         free(*job);

@@ -22,6 +22,7 @@
 #include "document/result.h"
 #include "pool/admission.h"
 #include "pool/core.h"
+#include "pool/page_set.h"
 #include "process/child.h"
 
 struct json;
@@ -36,6 +37,7 @@ struct job_wish {
     int64_t max_pages, max_pixels;
     int64_t page_timeout; /* seconds for opening it, and for drawing a page */
     int64_t deadline;     /* seconds from opening to the end; 0: none */
+    int priority;         /* -10 to 10, of its claims on memory and its engine runs */
 };
 
 /* A drawn page on its way to the worker, and while it is there. */
@@ -74,6 +76,9 @@ struct job {
     int needs;                /* how often the raster has asked for more for this page */
     uint32_t last;            /* the highest page asked for so far */
     uint32_t wanted;          /* pages to be read in all */
+    uint32_t read;            /* of them: those that were read, skipped ones included */
+    struct page_set skipped;  /* not to be read again */
+    bool winding_up;          /* no other page is begun */
     struct sheet sheet;
     struct suspect *suspects;
     size_t suspect_count;
@@ -87,6 +92,15 @@ struct job {
 
 /* A job for file (copied). The owner frees it with job_free() when the pool has given it back. */
 struct job *job_new(const char *file, const struct job_wish *wish);
+
+/* A job for a document that is open already: a regular file (fd is copied). name is for people. ERR_NO_INPUT. */
+int job_new_open(const char *name, int fd, const struct job_wish *wish, struct job **ret);
+
+/* Before pool_add(): a page that was dealt with earlier. */
+void job_skip(struct job *job, uint32_t page);
+
+/* Begins no other page: the job is over when those in hand are read. result.complete says whether all were. */
+void job_wind_up(struct job *job);
 
 /* Moves on what waits for memory: starts the raster, asks it for the next page if it is idle and no bitmap waits. */
 void job_advance(struct job *job, struct core *core, bool others_open);

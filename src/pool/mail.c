@@ -45,11 +45,11 @@ void mail_plan(int socket, uint64_t bytes) {
     message_send(socket, body, -1);
 }
 
-void mail_read(int socket, long id, struct sheet *sheet) {
+void mail_read(int socket, long id, struct sheet *sheet, int priority) {
     struct json *body cleanup(json_drop) = message_new("read");
     json_set_int(body, "id", id);
     json_set_int(body, "page", sheet->page);
-    json_set_int(body, "priority", 0);
+    json_set_int(body, "priority", priority);
     bitmap_to_json(&sheet->bitmap, body);
     message_send(socket, body, sheet->fd);
     drop_fd(&sheet->fd);

@@ -50,7 +50,8 @@ void pool_measure(struct pool *pool) {
 static void note_front(struct pool *pool) {
     struct core *core = &pool->core;
     uint64_t pss = pool->now.front;
-    core->baseline = pss > core->results ? pss - core->results : 0;
+    uint64_t beside = core->results + core->uploads;
+    core->baseline = pss > beside ? pss - beside : 0;
     ledger_note(core->ledger, core->account, CHARGE_BASELINE, core->baseline);
 }
 
@@ -104,7 +105,7 @@ static uint64_t worker_bytes(struct pool *pool) {
         uint64_t need = job_need(pool->row[i], &pool->core);
         largest = need > largest ? need : largest;
     }
-    uint64_t front = pool->core.baseline + pool->core.results;
+    uint64_t front = pool->core.baseline + pool->core.results + pool->core.uploads;
     uint64_t bytes = admission_worker_bytes(pool->budget, front, largest + 4 * MEGABYTE);
     return pool->shrunk ? bytes / 4 * 3 : bytes;
 }
@@ -355,6 +356,17 @@ void pool_give_up(struct pool *pool, int error, const char *detail) {
         job_fail(job, &pool->core, error, 0, detail);
     }
     finish_jobs(pool, clock_now());
+}
+
+void pool_cancel(struct pool *pool, struct job *job, int error, const char *detail) {
+    job_fail(job, &pool->core, error, 0, detail);
+    supervisor_cancel(&pool->worker, job);
+}
+
+void pool_abandon_worker(struct pool *pool, int64_t until) {
+    supervisor_close(&pool->worker, 0);
+    pool->worker.start_at = until;
+    pool->worker.false_starts = 0;
 }
 
 void pool_let_go(struct pool *pool) { supervisor_let_go(&pool->worker); }

@@ -94,6 +94,13 @@ void pool_dump(struct pool *pool, const char *reason);
 /* Ends all jobs in work with error; detail may be NULL. Their complete pages are kept. */
 void pool_give_up(struct pool *pool, int error, const char *detail);
 
+/* Ends one job with error: its pages at the worker are not wanted any more. "over" follows within half a second. */
+void pool_cancel(struct pool *pool, struct job *job, int error, const char *detail);
+
+/* After a failure of pool_step() or pool_take() and pool_give_up(): the worker is ended; where there is work again, it
+ * is started anew, not before until (clock). */
+void pool_abandon_worker(struct pool *pool, int64_t until);
+
 /* Nothing is in work and no more will come: the worker may go by itself while the owner finishes. */
 void pool_let_go(struct pool *pool);
 

@@ -285,7 +285,7 @@ static int migrate(struct store *store) {
         return fail(ERR_STORE, "octavo.db was written by a newer version (schema %d, this one knows %zu)", version,
                     array_length(migrations));
     }
-    while (result == 0 && version < (int)array_length(migrations)) {
+    while (result == 0 && version >= 0 && version < (int)array_length(migrations)) {
         char *mark cleanup(drop_memory) = format("PRAGMA user_version = %d; COMMIT", version + 1);
         result = execute(store, "BEGIN IMMEDIATE");
         result = result ? result : execute(store, migrations[version]);

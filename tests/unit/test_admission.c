@@ -72,7 +72,7 @@ static int tear_down(void **state) {
 }
 
 static int ask(struct core *core, struct claim *claim, uint64_t bytes) {
-    return claim_ask(claim, core, core->account, CHARGE_DRAWING, bytes, 0, 0);
+    return claim_ask(claim, core, core->account, CHARGE_DRAWING, bytes, 0, 0, 0);
 }
 
 static uint64_t drawing(struct core *core) { return ledger_held(core->ledger, core->account, CHARGE_DRAWING); }

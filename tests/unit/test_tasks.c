@@ -451,8 +451,8 @@ static void what_has_ended_is_kept_within_limits(void **state) {
     tasks_tick(fixture->tasks, clock_now());
     assert_false(is_kept(fixture, &sent[3]));
     assert_true(is_kept(fixture, &waits)); /* it has not ended */
-    submit_and_end(fixture); /* what waits comes first */
-    fixture->limits.kept_seconds = -1; /* all that ended before the next second */
+    submit_and_end(fixture);               /* what waits comes first */
+    fixture->limits.kept_seconds = -1;     /* all that ended before the next second */
     restart(fixture);
     tasks_tick(fixture->tasks, clock_now());
     assert_false(is_kept(fixture, &waits));
