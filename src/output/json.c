@@ -16,7 +16,7 @@ static struct json *document_to_json(const struct result *result) {
 }
 
 /* All but the pages. */
-static struct json *head_to_json(const struct result *result) {
+static struct json *head_to_json(const struct result *result, const struct stages *sum) {
     struct json *head = json_object_new();
     json_set_string(head, "octavo", OCTAVO_VERSION);
     json_set(head, "document", document_to_json(result));
@@ -28,25 +28,23 @@ static struct json *head_to_json(const struct result *result) {
     }
     json_set(head, "warnings", warnings);
     json_set_real(head, "seconds", result->seconds, 3);
-    struct stages sum = {0};
-    for (size_t i = 0; i < result->page_count; i++) {
-        stages_add(&sum, &result->pages[i].stages);
-    }
-    json_set(head, "timings", stages_to_json(&sum));
+    json_set(head, "timings", stages_to_json(sum));
     return head;
 }
 
-/* Page by page: the tree of a book's pages would take many times the memory of its text. */
-void output_json(const struct result *result, struct buffer *to) {
-    struct json *head cleanup(json_drop) = head_to_json(result);
+void output_json_head(const struct result *result, const struct stages *sum, struct buffer *to) {
+    struct json *head cleanup(json_drop) = head_to_json(result, sum);
     char *text cleanup(drop_memory) = json_text(head, false);
     buffer_add(to, text, strlen(text) - 1); /* the brace stays open for the pages */
     buffer_add_string(to, ",\"pages\":[");
-    for (size_t i = 0; i < result->page_count; i++) {
-        struct json *page cleanup(json_drop) = page_to_json(&result->pages[i]);
-        char *line cleanup(drop_memory) = json_text(page, false);
-        buffer_add_string(to, i > 0 ? ",\n" : "\n");
-        buffer_add_string(to, line);
-    }
-    buffer_add_string(to, "\n]}\n");
 }
+
+/* Page by page: the tree of a book's pages would take many times the memory of its text. */
+void output_json_page(const struct page *page, bool first, struct buffer *to) {
+    struct json *json cleanup(json_drop) = page_to_json(page);
+    char *line cleanup(drop_memory) = json_text(json, false);
+    buffer_add_string(to, first ? "\n" : ",\n");
+    buffer_add_string(to, line);
+}
+
+void output_json_tail(struct buffer *to) { buffer_add_string(to, "\n]}\n"); }

@@ -4,7 +4,28 @@
 #include "output/text.h"
 
 const struct output outputs[] = {
-    {"text", "txt", output_text},
-    {"json", "json", output_json},
+    {.word = "text", .extension = "txt", .type = "text/plain; charset=utf-8", .page = output_text_page},
+    {.word = "json",
+     .extension = "json",
+     .type = "application/json",
+     .head = output_json_head,
+     .page = output_json_page,
+     .tail = output_json_tail},
     {0},
 };
+
+void output_write(const struct output *output, const struct result *result, struct buffer *to) {
+    struct stages sum = {0};
+    for (size_t i = 0; i < result->page_count; i++) {
+        stages_add(&sum, &result->pages[i].stages);
+    }
+    if (output->head) {
+        output->head(result, &sum, to);
+    }
+    for (size_t i = 0; i < result->page_count; i++) {
+        output->page(&result->pages[i], i == 0, to);
+    }
+    if (output->tail) {
+        output->tail(to);
+    }
+}

@@ -1,6 +1,9 @@
 #include "output/text.h"
 
-static void add_page(const struct page *page, struct buffer *to) {
+void output_text_page(const struct page *page, bool first, struct buffer *to) {
+    if (!first) {
+        buffer_add_string(to, "\f");
+    }
     for (size_t i = 0; i < page->line_count; i++) {
         const struct line *line = &page->lines[i], *before = i > 0 ? line - 1 : NULL;
         if (before && before->block != line->block) {
@@ -12,14 +15,5 @@ static void add_page(const struct page *page, struct buffer *to) {
     }
     if (page->line_count > 0) {
         buffer_add_string(to, "\n");
-    }
-}
-
-void output_text(const struct result *result, struct buffer *to) {
-    for (size_t i = 0; i < result->page_count; i++) {
-        if (i > 0) {
-            buffer_add_string(to, "\f");
-        }
-        add_page(&result->pages[i], to);
     }
 }

@@ -2,9 +2,11 @@
 #ifndef OCTAVO_OUTPUT_TEXT_H
 #define OCTAVO_OUTPUT_TEXT_H
 
+#include <stdbool.h>
+
 #include "base/buffer.h"
 #include "document/result.h"
 
-void output_text(const struct result *result, struct buffer *to);
+void output_text_page(const struct page *page, bool first, struct buffer *to);
 
 #endif

@@ -71,7 +71,7 @@ static void formats_are_as_golden(void **state) {
     for (const struct output *output = outputs; output->word; output++) {
         struct result result = sample();
         struct buffer text = {0};
-        output->write(&result, &text);
+        output_write(output, &result, &text);
         assert_golden(output->extension, &text);
         buffer_done(&text);
         result_done(&result);

@@ -1,0 +1,90 @@
+#include "http/address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+enum { BACKLOG = 511 };
+
+/* The two sides of the last colon; a host in brackets without them. */
+static int split(const char *text, char **ret_host, char **ret_port) {
+    const char *colon = strrchr(text, ':');
+    size_t length = colon ? (size_t)(colon - text) : 0;
+    bool bracketed = length > 2 && text[0] == '[' && text[length - 1] == ']';
+    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    if (length == 0 || digits == 0 || digits > 5 || colon[1 + digits] || strtol(colon + 1, NULL, 10) > 65535) {
+        return fail(ERR_USAGE, "--listen %s: HOST:PORT is expected, as in 127.0.0.1:8080", text);
+    }
+    *ret_host = bracketed ? copy_bytes(text + 1, length - 2) : copy_bytes(text, length);
+    *ret_port = copy_string(colon + 1);
+    return 0;
+}
+
+static bool is_loopback(const struct sockaddr *address) {
+    if (address->sa_family == AF_INET) {
+        return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 == 127;
+    }
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(six);
+}
+
+static int listen_on(const char *text, const struct addrinfo *found, int *ret) {
+    if (!is_loopback(found->ai_addr)) {
+        return fail(ERR_LISTEN,
+                    "%s can be reached from other machines, and this version has neither API keys nor TLS: listen on "
+                    "127.0.0.1 or [::1], behind a proxy that has both",
+                    text);
+    }
+    int on = 1;
+    int fd cleanup(drop_fd) = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+        return fail(ERR_LISTEN, "%s: %s", text, strerror(errno));
+    }
+    *ret = take_fd(&fd);
+    return 0;
+}
+
+static int url_of(int fd, char **ret) {
+    struct sockaddr_storage address;
+    socklen_t length = sizeof(address);
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
+        getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+        return fail(ERR_LISTEN, "the address of a socket: %s", strerror(errno));
+    }
+    *ret = format(address.ss_family == AF_INET6 ? "http://[%s]:%s" : "http://%s:%s", host, port);
+    return 0;
+}
+
+int address_listen(const char *text, int *ret_socket, char **ret_url) {
+    char *host cleanup(drop_memory) = NULL, *port cleanup(drop_memory) = NULL;
+    int result = split(text, &host, &port);
+    if (result != 0) {
+        return result;
+    }
+    const struct addrinfo wish = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int code = getaddrinfo(host, port, &wish, &found);
+    if (code != 0) {
+        return fail(ERR_LISTEN, "%s: %s", text, gai_strerror(code));
+    }
+    int fd cleanup(drop_fd) = -1;
+    result = listen_on(text, found, &fd);
+    freeaddrinfo(found);
+    result = result ? result : url_of(fd, ret_url);
+    if (result == 0) {
+        *ret_socket = take_fd(&fd);
+    }
+    return result;
+}

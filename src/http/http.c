@@ -1,0 +1,596 @@
+#include "http/http.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "http/problem.h"
+#include "http/route.h"
+
+enum {
+    HEADER_BYTES = 16 * 1024,    /* of a connection: headers, and what is read at a time */
+    POST_BYTES = 8 * 1024,       /* of a multipart body: names of parts, and what is passed on at a time */
+    PASSED_OVER_BYTES = 8 << 20, /* of a refused body: read so that the client finds the answer, not a broken pipe */
+    STREAM_BYTES = 32 * 1024,
+    SILENT_SECONDS = 60,             /* a connection on which nothing moves is closed */
+    BODY_BYTES_PER_SECOND = 4 * 1024 /* the slowest body */
+};
+static const int64_t SECOND = 1000000000, MILLISECOND = 1000000;
+
+struct connection {
+    struct connection *next, **link;
+    struct MHD_Connection *mhd;
+    int fd;
+    int64_t since; /* clock: it is here, or its last request ended */
+    struct http_request *request;
+    bool gone; /* the client has closed its side while it waits */
+};
+
+struct http {
+    struct http_options options;
+    struct MHD_Daemon *daemon;
+    int epoll;
+    struct connection *connections;
+    struct connection **polled; /* those of the last http_poll() */
+    size_t polled_count;
+    bool closing, quiet;
+    struct http_counts counts;
+};
+
+struct http_request {
+    struct http *http;
+    struct connection *connection;
+    const struct http_route *route; /* NULL: there is none */
+    char id[HTTP_ID_BYTES];
+    const char *method;
+    char *arguments[HTTP_ARGUMENTS];
+    void *state;
+    int64_t body_bytes, body_taken;
+    int64_t begun;
+    bool uploading;
+    struct MHD_PostProcessor *post;
+    int error; /* of part(), to be answered when the body has come */
+    char *error_detail;
+    struct buffer headers; /* name NUL value NUL ..., of the answer */
+    struct MHD_Response *response;
+    int status;
+    bool waiting, suspended, answered;
+    int64_t wait_until;
+};
+
+/* A stream that is being sent, for libmicrohttpd's reader. */
+struct sending {
+    struct http_request *request;
+    struct http_stream stream;
+    struct buffer piece;
+    size_t sent; /* of the piece */
+};
+
+/* Looking at a request */
+
+const char *http_id(const struct http_request *request) { return request->id; }
+const char *http_method(const struct http_request *request) { return request->method; }
+const char *http_argument(const struct http_request *request, int index) { return request->arguments[index]; }
+int64_t http_body_bytes(const struct http_request *request) { return request->body_bytes; }
+void *http_state(const struct http_request *request) { return request->state; }
+void http_set_state(struct http_request *request, void *state) { request->state = state; }
+
+const char *http_header(const struct http_request *request, const char *name) {
+    return MHD_lookup_connection_value(request->connection->mhd, MHD_HEADER_KIND, name);
+}
+
+const char *http_query(const struct http_request *request, const char *name) {
+    return MHD_lookup_connection_value(request->connection->mhd, MHD_GET_ARGUMENT_KIND, name);
+}
+
+struct query_walk {
+    int (*each)(void *context, const char *name, const char *value);
+    void *context;
+    int result;
+};
+
+static enum MHD_Result walk_query(void *context, enum MHD_ValueKind kind, const char *name, const char *value) {
+    struct query_walk *walk = context;
+    (void)kind;
+    walk->result = walk->each(walk->context, name, value ? value : "");
+    return walk->result == 0 ? MHD_YES : MHD_NO;
+}
+
+int http_each_query(const struct http_request *request, int (*each)(void *context, const char *name, const char *value),
+                    void *context) {
+    struct query_walk walk = {.each = each, .context = context};
+    MHD_get_connection_values(request->connection->mhd, MHD_GET_ARGUMENT_KIND, walk_query, &walk);
+    return walk.result;
+}
+
+/* Answering */
+
+void http_set_header(struct http_request *request, const char *name, const char *value) {
+    buffer_add(&request->headers, name, strlen(name) + 1);
+    buffer_add(&request->headers, value, strlen(value) + 1);
+}
+
+static void set_response(struct http_request *request, int status, const char *type, struct MHD_Response *response) {
+    or_end(response);
+    request->response = response;
+    request->status = status;
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    MHD_add_response_header(response, "X-Request-Id", request->id);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    const char *end = request->headers.data + request->headers.length;
+    for (const char *name = request->headers.data; name && name < end;) {
+        const char *value = name + strlen(name) + 1;
+        MHD_add_response_header(response, name, value);
+        name = value + strlen(value) + 1;
+    }
+}
+
+void http_answer(struct http_request *request, int status, const char *type, struct buffer *body) {
+    size_t length = body->length;
+    char *bytes = buffer_take(body);
+    set_response(request, status, type, MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE));
+}
+
+static void answer_json(struct http_request *request, int status, const char *type, const struct json *json) {
+    struct buffer body = {0};
+    char *text cleanup(drop_memory) = json_text(json, false);
+    buffer_add_string(&body, text);
+    buffer_add_string(&body, "\n");
+    http_answer(request, status, type, &body);
+}
+
+void http_answer_json(struct http_request *request, int status, struct json **json) {
+    answer_json(request, status, "application/json", *json);
+    json_drop(json);
+}
+
+void http_answer_problem(struct http_request *request, int error, const char *detail) {
+    int status = error_http_status(error);
+    struct json *problem cleanup(json_drop) = problem_to_json(error, detail, request->id);
+    if (status == MHD_HTTP_TOO_MANY_REQUESTS || status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+        const struct http_options *options = &request->http->options;
+        char *seconds cleanup(drop_memory) = format("%lld", (long long)options->retry_after(options->context));
+        http_set_header(request, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
+    answer_json(request, status, "application/problem+json", problem);
+}
+
+/* Waiting */
+
+void http_wait(struct http_request *request, int64_t until) {
+    request->waiting = true;
+    request->wait_until = until;
+}
+
+void http_wake(struct http_request *request) {
+    request->waiting = false;
+    if (request->suspended) {
+        request->suspended = false;
+        MHD_resume_connection(request->connection->mhd);
+    }
+}
+
+static void suspend(struct http_request *request) {
+    request->suspended = true;
+    MHD_suspend_connection(request->connection->mhd);
+}
+
+/* Streams */
+
+static ssize_t read_stream(void *context, uint64_t position, char *to, size_t most) {
+    struct sending *sending = context;
+    (void)position;
+    if (sending->request->http->closing || sending->request->connection->gone) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (sending->sent == sending->piece.length) {
+        buffer_done(&sending->piece);
+        sending->sent = 0;
+        switch (sending->stream.next(sending->stream.context, &sending->piece)) {
+        case HTTP_END:
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        case HTTP_CUT:
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        case HTTP_WAIT:
+            suspend(sending->request);
+            return 0;
+        case HTTP_MORE:
+            break;
+        }
+    }
+    size_t rest = sending->piece.length - sending->sent, length = rest < most ? rest : most;
+    memcpy(to, sending->piece.data + sending->sent, length);
+    sending->sent += length;
+    return (ssize_t)length;
+}
+
+static void end_stream(void *context) {
+    struct sending *sending = context;
+    sending->stream.end(sending->stream.context);
+    buffer_done(&sending->piece);
+    free(sending);
+}
+
+void http_answer_stream(struct http_request *request, int status, const char *type, const struct http_stream *stream) {
+    struct sending *sending = alloc(1, sizeof(*sending));
+    *sending = (struct sending){.request = request, .stream = *stream};
+    set_response(request, status, type,
+                 MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, read_stream, sending, end_stream));
+}
+
+/* The life of a request */
+
+static void choose_id(struct http_request *request) {
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    const char *theirs = http_header(request, "X-Request-Id");
+    size_t length = theirs ? strlen(theirs) : 0;
+    if (length > 0 && length < sizeof(request->id) && strspn(theirs, good) == length) {
+        memcpy(request->id, theirs, length + 1);
+        return;
+    }
+    unsigned char bits[16];
+    ssize_t got = getrandom(bits, sizeof(bits), 0);
+    for (int i = 0; i < (int)sizeof(bits); i++) {
+        request->id[i] = good[got == (ssize_t)sizeof(bits) ? bits[i] & 31 : 0];
+    }
+}
+
+static int check_parameter(void *context, const char *name, const char *value) {
+    const struct http_route *route = context;
+    (void)value;
+    return route_list_has(route->query, name) ? 0 : fail(ERR_BAD_REQUEST, "there is no parameter \"%.40s\"", name);
+}
+
+/* The size of the body, bounded before anything of it is read. */
+static int measure_body(struct http_request *request) {
+    const char *length = http_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (http_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
+        return fail(ERR_LENGTH_REQUIRED, "it comes with Transfer-Encoding");
+    }
+    request->body_bytes = length ? strtoll(length, NULL, 10) : 0; /* libmicrohttpd has refused what is no number */
+    int64_t limit =
+        request->route && request->route->takes_body ? request->http->options.body_limit : PASSED_OVER_BYTES;
+    return request->body_bytes > limit ? fail(ERR_BODY_TOO_LARGE, "%lld bytes, the limit is %lld",
+                                              (long long)request->body_bytes, (long long)limit)
+                                       : 0;
+}
+
+static enum MHD_Result take_post(void *context, enum MHD_ValueKind kind, const char *name, const char *file_name,
+                                 const char *type, const char *encoding, const char *bytes, uint64_t offset,
+                                 size_t length) {
+    struct http_request *request = context;
+    (void)kind, (void)type, (void)encoding;
+    const struct http_part part = {
+        .name = name ? name : "", .file_name = file_name, .bytes = bytes, .length = length, .offset = offset};
+    if (request->error == 0) {
+        request->error = request->route->part(request->http->options.context, request, &part);
+        request->error_detail = request->error ? copy_string(error_detail()) : NULL;
+    }
+    return MHD_YES;
+}
+
+/* Only multipart/form-data is taken apart; whatever else is said of a body, it is the document itself. */
+static int begin_body(struct http_request *request) {
+    const char *type = http_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
+    if (!type || strncasecmp(type, "multipart/", strlen("multipart/")) != 0) {
+        return 0;
+    }
+    const char form[] = "multipart/form-data";
+    if (strncasecmp(type, form, strlen(form)) == 0) {
+        request->post = MHD_create_post_processor(request->connection->mhd, POST_BYTES, take_post, request);
+    }
+    return request->post ? 0 : fail(ERR_MEDIA_TYPE, "\"%.80s\", multipart/form-data with a boundary is expected", type);
+}
+
+static void begin(struct http_request *request, const char *method, const char *path) {
+    struct http *http = request->http;
+    struct buffer allowed cleanup(buffer_done) = {0};
+    int error = 0;
+    request->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    request->route = route_find(http->options.routes, request->method, path, request->arguments, &allowed, &error);
+    if (error == ERR_METHOD) {
+        http_set_header(request, MHD_HTTP_HEADER_ALLOW, allowed.data);
+    }
+    const struct http_route *route = request->route;
+    int measured = measure_body(request);
+    error = error ? error : measured;
+    if (error == 0 && route->query) {
+        error = http_each_query(request, check_parameter, (void *)(uintptr_t)route);
+    }
+    error = error == 0 && route->takes_body ? begin_body(request) : error;
+    if (error != 0) {
+        http_answer_problem(request, error, error_detail());
+    } else if (route->begin) {
+        route->begin(http->options.context, request);
+    }
+    request->uploading = request->body_bytes > 0 && route && route->takes_body && !request->response;
+    http->counts.uploads += request->uploading;
+}
+
+static enum MHD_Result send_answer(struct http_request *request) {
+    struct http *http = request->http;
+    http->counts.answers[request->status / 100 % 6]++;
+    request->answered = true;
+    if (http->quiet) {
+        MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONNECTION, "close");
+    }
+    return MHD_queue_response(request->connection->mhd, (unsigned)request->status, request->response);
+}
+
+static void take_body(struct http_request *request, const char *bytes, size_t length) {
+    uint64_t offset = (uint64_t)request->body_taken;
+    request->body_taken += (int64_t)length;
+    if (request->response || request->error || !request->route->takes_body) {
+        return; /* passed over */
+    }
+    if (!request->post) {
+        take_post(request, MHD_POSTDATA_KIND, "file", NULL, NULL, NULL, bytes, offset, length);
+    } else if (MHD_post_process(request->post, bytes, length) != MHD_YES) {
+        request->error = fail(ERR_BAD_REQUEST, "the multipart body is malformed");
+        request->error_detail = copy_string(error_detail());
+    }
+}
+
+static void end_upload(struct http_request *request) {
+    request->http->counts.uploads -= request->uploading;
+    request->uploading = false;
+    if (request->post) {
+        bool whole = MHD_destroy_post_processor(request->post) == MHD_YES;
+        request->post = NULL;
+        if (!whole && !request->error) {
+            request->error = fail(ERR_BAD_REQUEST, "the multipart body has no end");
+            request->error_detail = copy_string(error_detail());
+        }
+    }
+}
+
+/* All has come, or it was woken. */
+static enum MHD_Result finish(struct http_request *request) {
+    struct http *http = request->http;
+    if (http->closing || request->connection->gone) {
+        return MHD_NO;
+    }
+    end_upload(request);
+    request->waiting = false;
+    if (!request->response && request->error) {
+        http_answer_problem(request, request->error, request->error_detail);
+    } else if (!request->response) {
+        request->route->answer(http->options.context, request);
+    }
+    if (request->response) {
+        return send_answer(request);
+    }
+    if (!request->waiting) {
+        http_answer_problem(request, ERR_INTERNAL, "a request was not answered");
+        return send_answer(request);
+    }
+    suspend(request);
+    return MHD_YES;
+}
+
+static struct connection *connection_of(struct MHD_Connection *mhd) {
+    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const char *path, const char *method,
+                              const char *version, const char *bytes, size_t *length, void **state) {
+    struct http_request *request = *state;
+    (void)version;
+    if (request && *length > 0) {
+        take_body(request, bytes, *length);
+        *length = 0;
+        return MHD_YES;
+    }
+    if (request) {
+        return request->answered ? MHD_YES : finish(request);
+    }
+    request = alloc(1, sizeof(*request));
+    *request = (struct http_request){.http = context, .connection = connection_of(mhd), .begun = clock_now()};
+    *state = request;
+    request->connection->request = request;
+    request->http->counts.requests++;
+    choose_id(request);
+    begin(request, method, path);
+    return request->response && request->body_bytes > PASSED_OVER_BYTES ? send_answer(request) : MHD_YES;
+}
+
+static void completed(void *context, struct MHD_Connection *mhd, void **state, enum MHD_RequestTerminationCode reason) {
+    struct http_request *request = *state;
+    (void)context, (void)mhd, (void)reason;
+    if (!request) {
+        return;
+    }
+    end_upload(request);
+    if (request->route && request->route->end) {
+        request->route->end(request->http->options.context, request);
+    }
+    request->connection->request = NULL;
+    request->connection->since = clock_now();
+    if (request->response) {
+        MHD_destroy_response(request->response);
+    }
+    for (int i = 0; i < HTTP_ARGUMENTS; i++) {
+        free(request->arguments[i]);
+    }
+    buffer_done(&request->headers);
+    free(request->error_detail);
+    free(request);
+    *state = NULL;
+}
+
+/* Connections */
+
+static void connected(void *context, struct MHD_Connection *mhd, void **socket_context,
+                      enum MHD_ConnectionNotificationCode code) {
+    struct http *http = context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        struct connection *connection = alloc(1, sizeof(*connection));
+        *connection =
+            (struct connection){.next = http->connections,
+                                .link = &http->connections,
+                                .mhd = mhd,
+                                .fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+                                .since = clock_now()};
+        if (connection->next) {
+            connection->next->link = &connection->next;
+        }
+        http->connections = connection;
+        http->counts.connections++;
+        *socket_context = connection;
+        return;
+    }
+    struct connection *connection = *socket_context;
+    *connection->link = connection->next;
+    if (connection->next) {
+        connection->next->link = connection->link;
+    }
+    for (size_t i = 0; i < http->polled_count; i++) {
+        http->polled[i] = http->polled[i] == connection ? NULL : http->polled[i];
+    }
+    http->counts.connections--;
+    free(connection);
+    *socket_context = NULL;
+}
+
+/* When a connection must have sent more; INT64_MAX while it is our turn. */
+static int64_t send_until(const struct http *http, const struct connection *connection) {
+    const struct http_request *request = connection->request;
+    int64_t allowed = http->options.send_seconds * SECOND;
+    if (!request) {
+        return connection->since + allowed;
+    }
+    if (request->body_taken >= request->body_bytes || request->answered) {
+        return INT64_MAX;
+    }
+    return request->begun + allowed + request->body_taken / BODY_BYTES_PER_SECOND * SECOND;
+}
+
+/* Cuts those that are too slow: libmicrohttpd sees the end of the connection and closes it. */
+static void tick(struct http *http, int64_t now) {
+    for (struct connection *connection = http->connections; connection; connection = connection->next) {
+        struct http_request *request = connection->request;
+        if (request && request->waiting && now >= request->wait_until) {
+            http_wake(request);
+        }
+        if (now >= send_until(http, connection)) {
+            shutdown(connection->fd, SHUT_RDWR);
+            connection->since = now; /* once */
+            http->counts.cut++;
+            if (request) {
+                request->begun = now;
+            }
+        }
+    }
+}
+
+/* The event loop */
+
+size_t http_poll(struct http *http, struct pollfd *ret) {
+    size_t count = 0;
+    ret[count++] = (struct pollfd){.fd = http->epoll, .events = POLLIN};
+    for (struct connection *connection = http->connections; connection; connection = connection->next) {
+        if (connection->request && connection->request->suspended && count <= http->options.connections) {
+            http->polled[count - 1] = connection;
+            ret[count++] = (struct pollfd){.fd = connection->fd, .events = POLLRDHUP};
+        }
+    }
+    http->polled_count = count - 1;
+    return count;
+}
+
+void http_take(struct http *http, const struct pollfd *polled, size_t count, int64_t now) {
+    for (size_t i = 1; i < count; i++) {
+        struct connection *connection = http->polled[i - 1];
+        if (polled[i].revents && connection && connection->request) {
+            connection->gone = true;
+            http_wake(connection->request);
+        }
+    }
+    tick(http, now);
+    MHD_run(http->daemon);
+}
+
+int64_t http_until(const struct http *http, int64_t now) {
+    MHD_UNSIGNED_LONG_LONG milliseconds;
+    int64_t until = now + SECOND;
+    if (MHD_get_timeout(http->daemon, &milliseconds) == MHD_YES && milliseconds < 1000) {
+        until = now + (int64_t)milliseconds * MILLISECOND;
+    }
+    for (const struct connection *connection = http->connections; connection; connection = connection->next) {
+        const struct http_request *request = connection->request;
+        if (request && request->waiting && request->wait_until < until) {
+            until = request->wait_until;
+        }
+    }
+    return until;
+}
+
+/* Opening and closing */
+
+static size_t unescape(void *context, struct MHD_Connection *mhd, char *text) {
+    (void)context, (void)mhd;
+    return route_unescape(text);
+}
+
+static void log_daemon(void *context, const char *pattern, va_list arguments) {
+    char line[256];
+    (void)context;
+    vsnprintf(line, sizeof(line), pattern, arguments);
+    line[strcspn(line, "\n")] = '\0';
+    log_line(LOG_DEBUG, "http: %s", line);
+}
+
+int http_open(const struct http_options *options, struct http **ret) {
+    struct http *http cleanup(http_drop) = alloc(1, sizeof(*http));
+    http->options = *options;
+    http->polled = alloc(options->connections, sizeof(struct connection *));
+    http->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, http,
+        MHD_OPTION_EXTERNAL_LOGGER, log_daemon, NULL, MHD_OPTION_LISTEN_SOCKET, options->socket,
+        MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENT_SECONDS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_NOTIFY_COMPLETED, completed, http,
+        MHD_OPTION_NOTIFY_CONNECTION, connected, http, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
+    if (!http->daemon) {
+        return fail(ERR_INTERNAL, "the HTTP daemon did not start");
+    }
+    http->epoll = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    *ret = take(http);
+    return 0;
+}
+
+void http_quiesce(struct http *http) {
+    int listening cleanup(drop_fd) = http->quiet ? -1 : MHD_quiesce_daemon(http->daemon);
+    http->quiet = true;
+}
+
+void http_drop(struct http **http) {
+    struct http *own = *http;
+    if (own && own->daemon) {
+        own->closing = true;
+        for (struct connection *connection = own->connections; connection; connection = connection->next) {
+            if (connection->request) {
+                http_wake(connection->request);
+            }
+        }
+        MHD_run(own->daemon); /* what was suspended goes on, and ends */
+        MHD_stop_daemon(own->daemon);
+    }
+    if (own) {
+        free(own->polled);
+        free(own);
+    }
+    *http = NULL;
+}
+
+void http_read_counts(const struct http *http, struct http_counts *ret) { *ret = http->counts; }

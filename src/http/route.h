@@ -1,0 +1,25 @@
+/* Finding the route of a request. Pure; any thread. */
+#ifndef OCTAVO_HTTP_ROUTE_H
+#define OCTAVO_HTTP_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "http/http.h"
+
+/*
+ * The route for method and path, and what stands for its {...}, copied: the caller frees each. NULL: ERR_NOT_FOUND, or
+ * ERR_METHOD with the methods that the path takes in allowed.
+ */
+const struct http_route *route_find(const struct http_route *routes, const char *method, const char *path,
+                                    char *ret_arguments[HTTP_ARGUMENTS], struct buffer *allowed, int *ret_error);
+
+/* Whether the comma-separated list has word. */
+bool route_list_has(const char *list, const char *word);
+
+/* Decodes %XX in place and returns the length that is left. A NUL would cut the text: it becomes a control character,
+ * which nothing accepts. What is no %XX stays as it is. */
+size_t route_unescape(char *text);
+
+#endif
