@@ -15,11 +15,15 @@ extern const struct command commands[]; /* the last has a NULL name */
 const struct command *command_find(const char *name);
 
 int command_ocr(int argc, char **argv);
+int command_serve(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_models(int argc, char **argv);
 int command_config(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);
+
+/* Where name is kept by default: in octavo of the state folder; NULL where there is no home. Caller frees. */
+char *command_state_folder(const char *name);
 
 /* Processors that this process may use. */
 int command_processors(void);

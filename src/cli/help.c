@@ -1,5 +1,6 @@
 #include <sched.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@ const struct command commands[] = {
     {"ocr", FOR_OCR, command_ocr, "octavo ocr [OPTION]... FILE...", "the text of documents, as text or JSON",
      "FILE is a PDF or a picture (PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, JPEG 2000);\n"
      "\"-\" is standard input. One FILE and no -o: the result goes to standard output.\n"},
+    {"serve", FOR_SERVE, command_serve, "octavo serve [OPTION]...", "reads documents that are sent by HTTP",
+     "Tasks, documents and results are kept in the folder of --data.\n"},
     {"doctor", FOR_DOCTOR, command_doctor, "octavo doctor [OPTION]...", "what this machine offers, whether it will do",
      ""},
     {"models", FOR_MODELS, command_models, "octavo models [OPTION]...", "the catalog of models", ""},
@@ -37,6 +40,13 @@ const struct command *command_find(const char *name) {
         }
     }
     return NULL;
+}
+
+char *command_state_folder(const char *name) {
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    return state && *state ? format("%s/octavo/%s", state, name)
+           : home && *home ? format("%s/.local/state/octavo/%s", home, name)
+                           : NULL;
 }
 
 int command_processors(void) {

@@ -42,14 +42,6 @@ static const char *contradiction(const struct options *options) {
     return options->quiet && options->verbose ? "-q and -v contradict each other" : NULL;
 }
 
-/* Where dumps go by default; NULL where there is no home. Caller frees. */
-static char *dump_folder(void) {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    return state && *state ? format("%s/octavo/dumps", state)
-           : home && *home ? format("%s/.local/state/octavo/dumps", home)
-                           : NULL;
-}
-
 static int read_files(const struct options *options, int64_t started) {
     struct session session;
     int result = session_run(&session, options, started);
@@ -73,7 +65,7 @@ int command_ocr(int argc, char **argv) {
     if (options.help) {
         return command_help(2, (char *[]){NULL, argv[0]});
     }
-    char *folder cleanup(drop_memory) = dump_folder();
+    char *folder cleanup(drop_memory) = command_state_folder("dumps");
     options.dump_dir = options.dump_dir ? options.dump_dir : folder;
     settings_complete(&options, command_processors());
     const char *wrong = contradiction(&options);

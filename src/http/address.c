@@ -55,7 +55,7 @@ static int listen_on(const char *text, const struct addrinfo *found, int *ret) {
 }
 
 static int url_of(int fd, char **ret) {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t length = sizeof(address);
     char host[NI_MAXHOST], port[NI_MAXSERV];
     if (getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||

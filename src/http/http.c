@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -15,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "http/problem.h"
+#include "http/request_id.h"
 #include "http/route.h"
 
 enum {
@@ -52,7 +52,6 @@ struct http_request {
     struct connection *connection;
     const struct http_route *route; /* NULL: there is none */
     char id[HTTP_ID_BYTES];
-    const char *method;
     char *arguments[HTTP_ARGUMENTS];
     void *state;
     int64_t body_bytes, body_taken;
@@ -64,7 +63,7 @@ struct http_request {
     struct buffer headers; /* name NUL value NUL ..., of the answer */
     struct MHD_Response *response;
     int status;
-    bool waiting, suspended, answered;
+    bool waiting, suspended, timed_out, answered;
     int64_t wait_until;
 };
 
@@ -79,7 +78,7 @@ struct sending {
 /* Looking at a request */
 
 const char *http_id(const struct http_request *request) { return request->id; }
-const char *http_method(const struct http_request *request) { return request->method; }
+const struct http_route *http_route(const struct http_request *request) { return request->route; }
 const char *http_argument(const struct http_request *request, int index) { return request->arguments[index]; }
 int64_t http_body_bytes(const struct http_request *request) { return request->body_bytes; }
 void *http_state(const struct http_request *request) { return request->state; }
@@ -181,6 +180,12 @@ void http_wake(struct http_request *request) {
     }
 }
 
+bool http_has_waited(struct http_request *request) {
+    bool timed_out = request->timed_out;
+    request->timed_out = false;
+    return timed_out;
+}
+
 static void suspend(struct http_request *request) {
     request->suspended = true;
     MHD_suspend_connection(request->connection->mhd);
@@ -231,21 +236,6 @@ void http_answer_stream(struct http_request *request, int status, const char *ty
 
 /* The life of a request */
 
-static void choose_id(struct http_request *request) {
-    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    const char *theirs = http_header(request, "X-Request-Id");
-    size_t length = theirs ? strlen(theirs) : 0;
-    if (length > 0 && length < sizeof(request->id) && strspn(theirs, good) == length) {
-        memcpy(request->id, theirs, length + 1);
-        return;
-    }
-    unsigned char bits[16];
-    ssize_t got = getrandom(bits, sizeof(bits), 0);
-    for (int i = 0; i < (int)sizeof(bits); i++) {
-        request->id[i] = good[got == (ssize_t)sizeof(bits) ? bits[i] & 31 : 0];
-    }
-}
-
 static int check_parameter(void *context, const char *name, const char *value) {
     const struct http_route *route = context;
     (void)value;
@@ -256,6 +246,7 @@ static int check_parameter(void *context, const char *name, const char *value) {
 static int measure_body(struct http_request *request) {
     const char *length = http_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (http_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
+        request->body_bytes = INT64_MAX;
         return fail(ERR_LENGTH_REQUIRED, "it comes with Transfer-Encoding");
     }
     request->body_bytes = length ? strtoll(length, NULL, 10) : 0; /* libmicrohttpd has refused what is no number */
@@ -297,8 +288,8 @@ static void begin(struct http_request *request, const char *method, const char *
     struct http *http = request->http;
     struct buffer allowed cleanup(buffer_done) = {0};
     int error = 0;
-    request->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
-    request->route = route_find(http->options.routes, request->method, path, request->arguments, &allowed, &error);
+    method = strcmp(method, "HEAD") == 0 ? "GET" : method; /* libmicrohttpd leaves the body out */
+    request->route = route_find(http->options.routes, method, path, request->arguments, &allowed, &error);
     if (error == ERR_METHOD) {
         http_set_header(request, MHD_HTTP_HEADER_ALLOW, allowed.data);
     }
@@ -400,7 +391,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
     *state = request;
     request->connection->request = request;
     request->http->counts.requests++;
-    choose_id(request);
+    request_id_choose(http_header(request, "X-Request-Id"), request->id);
     begin(request, method, path);
     return request->response && request->body_bytes > PASSED_OVER_BYTES ? send_answer(request) : MHD_YES;
 }
@@ -481,6 +472,7 @@ static void tick(struct http *http, int64_t now) {
     for (struct connection *connection = http->connections; connection; connection = connection->next) {
         struct http_request *request = connection->request;
         if (request && request->waiting && now >= request->wait_until) {
+            request->timed_out = true;
             http_wake(request);
         }
         if (now >= send_until(http, connection)) {
@@ -570,7 +562,8 @@ int http_open(const struct http_options *options, struct http **ret) {
 }
 
 void http_quiesce(struct http *http) {
-    int listening cleanup(drop_fd) = http->quiet ? -1 : MHD_quiesce_daemon(http->daemon);
+    int listening = http->quiet ? -1 : MHD_quiesce_daemon(http->daemon);
+    drop_fd(&listening);
     http->quiet = true;
 }
 

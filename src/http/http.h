@@ -80,8 +80,8 @@ struct http_counts {
 void http_read_counts(const struct http *http, struct http_counts *ret);
 
 /* A request. Texts are borrowed while it lives. */
-const char *http_id(const struct http_request *request);     /* X-Request-Id: the client's or our own */
-const char *http_method(const struct http_request *request); /* HEAD is told as GET */
+const char *http_id(const struct http_request *request); /* X-Request-Id: the client's or our own */
+const struct http_route *http_route(const struct http_request *request);
 const char *http_argument(const struct http_request *request, int index);
 const char *http_header(const struct http_request *request, const char *name); /* NULL if there is none */
 const char *http_query(const struct http_request *request, const char *name);
@@ -112,5 +112,8 @@ void http_answer_stream(struct http_request *request, int status, const char *ty
 /* It waits until (clock), or until it is woken. */
 void http_wait(struct http_request *request, int64_t until);
 void http_wake(struct http_request *request);
+
+/* Whether it was woken because its time was over; true once. */
+bool http_has_waited(struct http_request *request);
 
 #endif

@@ -360,7 +360,7 @@ void pool_give_up(struct pool *pool, int error, const char *detail) {
 
 void pool_cancel(struct pool *pool, struct job *job, int error, const char *detail) {
     job_fail(job, &pool->core, error, 0, detail);
-    supervisor_cancel(&pool->worker, job);
+    supervisor_cancel(job->worker, job);
 }
 
 void pool_abandon_worker(struct pool *pool, int64_t until) {

@@ -111,8 +111,8 @@ static const char *const texts[] = {
              " error = :error, detail = :detail, error_page = :error_page WHERE number = :number AND state = :state",
     [ADD_PAGE] = "INSERT OR REPLACE INTO pages VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [COUNT_PAGE] = "UPDATE tasks SET document_pages = :document_pages, pages = :pages, pages_done = :pages_done,"
-                   " result_bytes = :result_bytes, format = :format, timings = :timings, seconds = :seconds"
-                   " WHERE number = :number",
+                   " result_bytes = :result_bytes, format = :format, engine = :engine, timings = :timings,"
+                   " seconds = :seconds WHERE number = :number",
     [PAGES] = "SELECT page, offset, bytes, error, detail FROM pages WHERE task = ?1 AND page >= ?2 ORDER BY page",
     [EVENTS] = "SELECT number, at, kind, page FROM events WHERE task = ?1 AND number > ?2 ORDER BY number",
     [REMOVE] = "DELETE FROM tasks WHERE number = ?1",

@@ -1,5 +1,6 @@
 #include "store/store.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,14 +48,14 @@ const char *task_move_event(enum task_state from, enum task_state to) {
     return NULL;
 }
 
-static char **text_of(struct task_row *row, size_t index) {
-    char **const texts[] = {&row->name,     &row->options, &row->key,   &row->format, &row->engine,
-                            &row->warnings, &row->timings, &row->error, &row->detail, NULL};
-    return texts[index];
-}
+#define TEXT(member) offsetof(struct task_row, member)
+static const size_t row_texts[] = {TEXT(name),     TEXT(options), TEXT(key),   TEXT(format), TEXT(engine),
+                                   TEXT(warnings), TEXT(timings), TEXT(error), TEXT(detail)};
+
+static char **text_of(struct task_row *row, size_t index) { return (char **)(void *)((char *)row + row_texts[index]); }
 
 void task_row_done(struct task_row *row) {
-    for (size_t i = 0; text_of(row, i); i++) {
+    for (size_t i = 0; i < array_length(row_texts); i++) {
         free(*text_of(row, i));
     }
     *row = (struct task_row){0};
@@ -62,7 +63,7 @@ void task_row_done(struct task_row *row) {
 
 struct task_row task_row_copy(const struct task_row *row) {
     struct task_row copy = *row;
-    for (size_t i = 0; text_of(&copy, i); i++) {
+    for (size_t i = 0; i < array_length(row_texts); i++) {
         *text_of(&copy, i) = copy_string(*text_of(&copy, i));
     }
     return copy;

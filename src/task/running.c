@@ -7,7 +7,6 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "task/book.h"
-#include "task/queue.h"
 
 static const int64_t SECOND = 1000000000;
 enum { SWEEP_SECONDS = 10, SWEPT_AT_ONCE = 100 };
@@ -29,7 +28,14 @@ static struct task *first_waiting(const struct tasks *tasks) {
     return first;
 }
 
-bool tasks_waiting(const struct tasks *tasks) { return first_waiting(tasks) != NULL; }
+bool tasks_waiting(const struct tasks *tasks, struct queue_place *ret_place) {
+    const struct task *task = first_waiting(tasks);
+    if (task) {
+        *ret_place =
+            (struct queue_place){.priority = task->row.priority, .since = task->since, .number = task->row.number};
+    }
+    return task != NULL;
+}
 
 int tasks_next(struct tasks *tasks, struct task **ret) {
     struct task *task = first_waiting(tasks);
@@ -94,8 +100,9 @@ int tasks_done_pages(struct tasks *tasks, struct task *task, void (*each)(void *
     return tasks->kind->pages(tasks->store, task->row.number, 1, recount_page, &recount);
 }
 
-void tasks_opened(struct task *task, const char *format, uint32_t document_pages, uint32_t pages) {
+void tasks_opened(struct task *task, const char *format, const char *engine, uint32_t document_pages, uint32_t pages) {
     set_text(&task->row.format, format);
+    set_text(&task->row.engine, engine);
     task->row.document_pages = document_pages;
     task->row.pages = pages;
 }
@@ -190,7 +197,6 @@ int tasks_finish(struct tasks *tasks, struct task *task, const struct task_end *
     struct task_row *row = &task->row;
     char *warnings cleanup(drop_memory) = warnings_text(end);
     set_text(&row->warnings, warnings);
-    set_text(&row->engine, end->engine);
     row->ended = clock_wall();
     row->seconds = seconds_of(task);
     if (end->error) {

@@ -11,7 +11,6 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "task/book.h"
-#include "task/queue.h"
 
 static const int64_t MILLISECOND = 1000000;
 

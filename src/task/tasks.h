@@ -19,6 +19,7 @@
 #include "document/page.h"
 #include "store/blobs.h"
 #include "store/store.h"
+#include "task/queue.h"
 #include "task/wish.h"
 
 struct tasks_limits {
@@ -86,8 +87,8 @@ int tasks_submit(struct tasks *tasks, const struct submission *submission, char 
 
 /* Running */
 
-/* Whether a task waits; its priority is the next one's. */
-bool tasks_waiting(const struct tasks *tasks);
+/* Whether a task waits, and the place of the next one. */
+bool tasks_waiting(const struct tasks *tasks, struct queue_place *ret_place);
 
 /* Takes the next task: it is RUNNING in the store. Borrowed until it is returned, finished or stopped. ERR_NOT_FOUND if
  * none waits, what the store fails with. */
@@ -97,7 +98,7 @@ int tasks_next(struct tasks *tasks, struct task **ret);
 int tasks_done_pages(struct tasks *tasks, struct task *task, void (*each)(void *context, uint32_t page), void *context);
 
 /* What opening the document told; it is written with the first page. */
-void tasks_opened(struct task *task, const char *format, uint32_t document_pages, uint32_t pages);
+void tasks_opened(struct task *task, const char *format, const char *engine, uint32_t document_pages, uint32_t pages);
 
 /* A page that was read; one that could not be. What the store fails with: the caller returns the task. */
 int tasks_page(struct tasks *tasks, struct task *task, const struct page *page);
@@ -110,7 +111,7 @@ void tasks_return(struct tasks *tasks, struct task *task);
 struct task_end {
     int error; /* 0: none beyond those of its pages */
     uint32_t page;
-    const char *detail, *engine;
+    const char *detail;
     char *const *warnings;
     size_t warning_count;
 };

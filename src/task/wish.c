@@ -85,6 +85,21 @@ int wish_set(struct wish *wish, const char *word, const char *value) {
     return fail(ERR_BAD_REQUEST, "there is no option \"%.40s\"", word);
 }
 
+void wish_take_file_name(struct wish *wish, const char *file_name) {
+    enum { MOST_BYTES = 255 };
+    const char *slash = strrchr(file_name, '/'), *other = strrchr(file_name, '\\');
+    slash = other > slash ? other : slash;
+    const char *piece = slash ? slash + 1 : file_name;
+    if (wish->name || !*piece) {
+        return;
+    }
+    char *name cleanup(drop_memory) = copy_bytes(piece, strnlen(piece, MOST_BYTES));
+    for (char *byte = name; *byte; byte++) {
+        *byte = (unsigned char)*byte < 0x20 || *byte == 0x7F ? '?' : *byte;
+    }
+    wish->name = utf8_valid_copy(name, strlen(name));
+}
+
 static int set_member(struct wish *wish, const char *word, const struct json *value) {
     const char *text = json_as_string(value);
     double number = json_as_real(value, NAN);

@@ -25,6 +25,9 @@ int wish_set(struct wish *wish, const char *word, const char *value);
 /* Sets the options of a JSON object: numbers, strings; null leaves one as it is. ERR_BAD_REQUEST. */
 int wish_set_json(struct wish *wish, const char *text, size_t length);
 
+/* Takes the name of a file as a client tells it, unless there is a name: its last piece, made fit to be shown. */
+void wish_take_file_name(struct wish *wish, const char *file_name);
+
 /* Those that are set, key left out, always in the same order; the caller drops it. */
 struct json *wish_to_json(const struct wish *wish);
 

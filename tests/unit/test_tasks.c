@@ -15,7 +15,6 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "scratch.h"
-#include "task/queue.h"
 #include "task/tasks.h"
 
 #include <cmocka.h>
@@ -233,7 +232,7 @@ static struct task *begin(struct fixture *fixture, uint32_t *ret_done) {
 static void read_page(struct fixture *fixture, struct task *task, uint32_t number) {
     struct page page cleanup(page_done) = {.number = number, .width = 10, .height = 10};
     stage_add(&page.stages, STAGE_DETECT, 0.5, 1);
-    tasks_opened(task, "pdf", 3, 3);
+    tasks_opened(task, "pdf", "onnxruntime 1", 3, 3);
     assert_int_equal(tasks_page(fixture->tasks, task, &page), 0);
 }
 
@@ -253,13 +252,14 @@ static void a_task_is_read_page_by_page(void **state) {
     assert_non_null(strstr(text, "\"number\":2"));
     read_page(fixture, task, 1);
     read_page(fixture, task, 3);
-    const struct task_end end = {
-        .engine = "onnxruntime 1", .warnings = (char *const[]){(char[]){"odd"}}, .warning_count = 1};
+    const struct task_end end = {.warnings = (char *const[]){(char[]){"odd"}}, .warning_count = 1};
     assert_int_equal(tasks_finish(fixture->tasks, task, &end), 0);
     assert_told(fixture, "queued running running running running done ");
     task_row_done(&row);
     assert_int_equal(tasks_find(fixture->tasks, sent.id, &row), 0);
     assert_int_equal(row.pages_done, 3);
+    assert_string_equal(row.engine, "onnxruntime 1");
+    assert_string_equal(row.format, "pdf");
     assert_string_equal(row.warnings, "[\"odd\"]");
     assert_non_null(strstr(row.timings, "\"runs\":3"));
     assert_int_equal(tasks_read_page(fixture->tasks, &row, 4, &none, &length), ERR_NOT_FOUND);
@@ -387,7 +387,8 @@ static void cancelling_ends_it_wherever_it_is(void **state) {
     assert_false(has_document(fixture, runs.id));
     restart(fixture);
     assert_state(fixture, runs.id, TASK_CANCELLED, "cancelled");
-    assert_false(tasks_waiting(fixture->tasks));
+    struct queue_place place;
+    assert_false(tasks_waiting(fixture->tasks, &place));
 }
 
 static void removing_leaves_nothing(void **state) {

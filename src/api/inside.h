@@ -1,0 +1,55 @@
+/* Inside of src/api. One thread. */
+#ifndef OCTAVO_API_INSIDE_H
+#define OCTAVO_API_INSIDE_H
+
+#include "api/api.h"
+#include "output/output.h"
+
+/* Who waits for what happens to a task. */
+struct watcher {
+    struct watcher *next, **link; /* link NULL: it is not in the list */
+    char id[ID_BYTES];
+    struct http_request *request;
+};
+
+struct api {
+    struct api_host host;
+    struct tasks *tasks;
+    struct http *http;
+    struct watcher *watchers;
+};
+
+void watch_begin(struct api *api, struct watcher *watcher, const char *id, struct http_request *request);
+void watch_end(struct watcher *watcher);
+
+/* A task as the API shows it; the caller drops it. */
+struct json *api_task_to_json(struct api *api, const struct task_row *row);
+
+/* Answers with a task as it is now, or with why it cannot be found. */
+void api_answer_task(struct api *api, struct http_request *request, const char *id, int status);
+
+/* The format that a request asks for. ERR_BAD_REQUEST, ERR_NOT_ACCEPTABLE. */
+int api_choose_output(const struct http_request *request, const struct output **ret);
+
+/* The one of these types that an Accept header likes best, the last one of equals; -1: none. types ends with NULL. */
+int api_choose_type(const char *accept, const char *const types[]);
+
+/* A whole number within bounds from a parameter; fallback if it is not there. ERR_BAD_REQUEST. */
+int api_number(const struct http_request *request, const char *name, int64_t low, int64_t high, int64_t fallback,
+               int64_t *ret);
+
+/* Schemas of the answers, as JSON text; made from src/api/schemas.json when the program is built. */
+extern const char api_schemas[];
+
+#define ROUTE(symbol, method, path, query, body, answers, summary)                                                     \
+    void api_##symbol(void *context, struct http_request *request);
+#include "table/routes.def"
+#undef ROUTE
+
+/* Documents on their way in (upload.c), and what else has a life of its own. */
+void api_upload_begin(void *context, struct http_request *request);
+int api_upload_part(void *context, struct http_request *request, const struct http_part *part);
+void api_upload_end(void *context, struct http_request *request);
+void api_task_end(void *context, struct http_request *request);
+
+#endif

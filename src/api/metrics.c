@@ -1,0 +1,93 @@
+/* Figures for Prometheus, in its text format. */
+#include "api/inside.h"
+
+/* One metric without or with a label; the head comes once, before its first sample. */
+static void add_head(struct buffer *text, const char *name, const char *kind, const char *help) {
+    buffer_add_format(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
+}
+
+static void add_one(struct buffer *text, const char *name, const char *kind, const char *help, double value) {
+    add_head(text, name, kind, help);
+    buffer_add_format(text, "%s %.15g\n", name, value);
+}
+
+static void add_labelled(struct buffer *text, const char *name, const char *label, const char *word, double value) {
+    buffer_add_format(text, "%s{%s=\"%s\"} %.15g\n", name, label, word, value);
+}
+
+static void add_tasks(struct buffer *text, struct api *api) {
+    const struct tasks_counts *counts = tasks_counts(api->tasks);
+    int64_t queued, running, bytes;
+    tasks_live(api->tasks, &queued, &running, &bytes);
+    add_one(text, "octavo_tasks_queued", "gauge", "Tasks that wait.", (double)queued);
+    add_one(text, "octavo_tasks_running", "gauge", "Tasks that are read.", (double)running);
+    add_one(text, "octavo_tasks_document_bytes", "gauge", "Documents of tasks that have not ended.", (double)bytes);
+    add_one(text, "octavo_tasks_accepted_total", "counter", "Tasks accepted.", (double)counts->accepted);
+    add_one(text, "octavo_tasks_repeated_total", "counter", "Documents sent again with their idempotency key.",
+            (double)counts->repeated);
+    add_one(text, "octavo_tasks_refused_total", "counter", "Tasks refused because the queue was full.",
+            (double)counts->refused);
+    add_head(text, "octavo_tasks_ended_total", "counter", "Tasks ended, by their last state.");
+    for (int i = 0; i < TASK_STATE_COUNT; i++) {
+        if (task_state_is_over((enum task_state)i)) {
+            add_labelled(text, "octavo_tasks_ended_total", "state", task_state_word((enum task_state)i),
+                         (double)counts->ended[i]);
+        }
+    }
+    add_one(text, "octavo_pages_total", "counter", "Pages of tasks dealt with.", (double)counts->pages);
+}
+
+static void add_memory(struct buffer *text, const struct pool *pool) {
+    struct ledger_state state;
+    ledger_read(pool->core.ledger, &state);
+    add_one(text, "octavo_memory_budget_bytes", "gauge", "What all processes together may use.", (double)state.budget);
+    add_one(text, "octavo_memory_charged_peak_bytes", "gauge", "The largest sum charged.", (double)state.peak);
+    add_head(text, "octavo_memory_charged_bytes", "gauge", "What is charged, by what it is for.");
+    for (int i = 0; i < CHARGE_COUNT; i++) {
+        add_labelled(text, "octavo_memory_charged_bytes", "kind", charge_word((enum charge_kind)i),
+                     (double)state.kind[i]);
+    }
+    add_head(text, "octavo_memory_used_bytes", "gauge", "Memory (PSS) by kind of process.");
+    add_labelled(text, "octavo_memory_used_bytes", "process", "server", (double)pool->now.front);
+    add_labelled(text, "octavo_memory_used_bytes", "process", "worker", (double)pool->now.worker);
+    add_labelled(text, "octavo_memory_used_bytes", "process", "raster", (double)pool->now.rasters);
+    add_one(text, "octavo_memory_waits_total", "counter", "Charges that had to wait.", (double)state.waits);
+    add_one(text, "octavo_memory_refusals_total", "counter", "Charges that could never fit.",
+            (double)(state.refusals + pool->core.refusals));
+}
+
+static void add_pool(struct buffer *text, const struct pool *pool) {
+    const struct supervisor *worker = &pool->worker;
+    add_one(text, "octavo_documents_limit", "gauge", "Documents that may be in work.", (double)pool->conf.jobs);
+    add_one(text, "octavo_documents_in_work", "gauge", "Documents in work.", (double)pool->row_count);
+    add_one(text, "octavo_worker_starts_total", "counter", "Workers started.", (double)worker->starts);
+    add_one(text, "octavo_worker_deaths_total", "counter", "Workers that died or were ended.", (double)worker->deaths);
+    add_one(text, "octavo_worker_recycles_total", "counter", "Workers replaced.", (double)worker->recycles);
+    add_one(text, "octavo_worker_idle_leaves_total", "counter", "Workers that left, idle.",
+            (double)worker->idle_leaves);
+}
+
+static void add_http(struct buffer *text, const struct http *http) {
+    static const char *const classes[] = {NULL, "1xx", "2xx", "3xx", "4xx", "5xx"};
+    struct http_counts counts;
+    http_read_counts(http, &counts);
+    add_one(text, "octavo_http_requests_total", "counter", "Requests.", (double)counts.requests);
+    add_head(text, "octavo_http_answers_total", "counter", "Answers, by the class of their status.");
+    for (int i = 2; i < 6; i++) {
+        add_labelled(text, "octavo_http_answers_total", "status", classes[i], (double)counts.answers[i]);
+    }
+    add_one(text, "octavo_http_connections", "gauge", "Connections.", counts.connections);
+    add_one(text, "octavo_http_uploads", "gauge", "Documents on their way in.", (double)counts.uploads);
+    add_one(text, "octavo_http_cut_total", "counter", "Connections cut because they were too slow.",
+            (double)counts.cut);
+}
+
+void api_metrics(void *context, struct http_request *request) {
+    struct api *api = context;
+    struct buffer text = {0};
+    add_tasks(&text, api);
+    add_memory(&text, api->host.pool);
+    add_pool(&text, api->host.pool);
+    add_http(&text, api->http);
+    http_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", &text);
+}

@@ -1,0 +1,230 @@
+/* The description of the API, made from the same tables as the API itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/inside.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+static const struct {
+    const char *symbol, *method, *path, *query;
+    bool body;
+    const char *answers, *summary;
+} routes[] = {
+#define ROUTE(symbol, method, path, query, body, answers, summary)                                                     \
+    {#symbol, method, path, query, body, answers, summary},
+#include "table/routes.def"
+#undef ROUTE
+};
+
+static const struct {
+    const char *word, *type, *about;
+} parameters[] = {
+#define PARAMETER(word, type, about) {word, type, about},
+#include "table/parameters.def"
+#undef PARAMETER
+};
+
+enum kind { NUMBER, TEXT, PAGES };
+static const struct {
+    enum kind kind;
+    const char *word;
+    int64_t low, high;
+    const char *about;
+} options[] = {
+#define TASK_OPTION(kind, symbol, word, low, high, about) {kind, word, low, high, about},
+#include "table/task_options.def"
+#undef TASK_OPTION
+};
+
+/* Calls each() with the words of a comma-separated list. */
+static void for_each(const char *list, void (*each)(void *context, const char *word), void *context) {
+    char *words cleanup(drop_memory) = copy_string(list), *rest = NULL;
+    for (const char *word = strtok_r(words, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+        each(context, word);
+    }
+}
+
+/* Schemas */
+
+static struct json *reference(const char *schema) {
+    struct json *object = json_object_new();
+    char *path cleanup(drop_memory) = format("#/components/schemas/%s", schema);
+    json_set_string(object, "$ref", path);
+    return object;
+}
+
+static struct json *option_schema(size_t place) {
+    bool number = options[place].kind == NUMBER;
+    struct json *schema = json_object_new();
+    json_set_string(schema, "type", number ? "integer" : "string");
+    json_set_int(schema, number ? "minimum" : "minLength", options[place].low);
+    json_set_int(schema, number ? "maximum" : "maxLength", options[place].high);
+    return schema;
+}
+
+static struct json *options_schema(void) {
+    struct json *schema = json_object_new(), *members = json_object_new();
+    json_set_string(schema, "type", "object");
+    for (size_t i = 0; i < array_length(options); i++) {
+        struct json *member = option_schema(i);
+        json_set_string(member, "description", options[i].about);
+        json_set(members, options[i].word, member);
+    }
+    json_set(schema, "properties", members);
+    json_set_bool(schema, "additionalProperties", false);
+    return schema;
+}
+
+/* Parameters */
+
+static struct json *parameter(const char *where, const char *name, const char *about, struct json *schema) {
+    struct json *object = json_object_new();
+    json_set_string(object, "name", name);
+    json_set_string(object, "in", where);
+    json_set_string(object, "description", about);
+    json_set_bool(object, "required", strcmp(where, "path") == 0);
+    json_set(object, "schema", schema);
+    return object;
+}
+
+static void add_parameter(void *context, const char *word) {
+    struct json *list = context;
+    for (size_t i = 0; strcmp(word, "options") == 0 && i < array_length(options); i++) {
+        json_append(list, parameter("query", options[i].word, options[i].about, option_schema(i)));
+    }
+    for (size_t i = 0; i < array_length(parameters); i++) {
+        struct json *schema = NULL;
+        if (strcmp(parameters[i].word, word) == 0 &&
+            json_parse(parameters[i].type, strlen(parameters[i].type), &schema) == 0) {
+            json_append(list, parameter("query", word, parameters[i].about, schema));
+        }
+    }
+}
+
+static void add_path_parameters(struct json *list, const char *path) {
+    for (const char *open = strchr(path, '{'); open; open = strchr(open + 1, '{')) {
+        char *name cleanup(drop_memory) = copy_bytes(open + 1, strcspn(open + 1, "}"));
+        bool number = strcmp(name, "n") == 0;
+        struct json *schema = json_object_new();
+        json_set_string(schema, "type", number ? "integer" : "string");
+        json_append(list, parameter("path", name, number ? "number of a page, from 1" : "id of a task", schema));
+    }
+}
+
+/* Bodies and answers */
+
+static struct json *content(const char *type, struct json *schema) {
+    struct json *object = json_object_new(), *inner = json_object_new();
+    json_set(inner, "schema", schema);
+    json_set(object, type, inner);
+    return object;
+}
+
+static struct json *binary(void) {
+    struct json *schema = json_object_new();
+    json_set_string(schema, "type", "string");
+    json_set_string(schema, "format", "binary");
+    return schema;
+}
+
+static struct json *body_schema(void) {
+    struct json *form = json_object_new(), *members = json_object_new(), *required = json_array_new();
+    json_set_string(form, "type", "object");
+    json_set(members, "file", binary());
+    json_set(members, "options", reference("options"));
+    json_set(form, "properties", members);
+    json_append_string(required, "file");
+    json_set(form, "required", required);
+    struct json *types = content("application/octet-stream", binary()), *multipart = json_object_new();
+    json_set(multipart, "schema", form);
+    json_set(types, "multipart/form-data", multipart);
+    struct json *body = json_object_new();
+    json_set(body, "content", types);
+    json_set_bool(body, "required", true);
+    return body;
+}
+
+static void add_types(struct json *answer, const char *schema) {
+    bool either = strcmp(schema, "result") == 0 || strcmp(schema, "page") == 0;
+    if (strcmp(schema, "problem") == 0) {
+        json_set(answer, "content", content("application/problem+json", reference(schema)));
+    } else if (strchr(schema, '/')) {
+        json_set(answer, "content", content(schema, json_object_new()));
+    } else if (*schema) {
+        struct json *types = content("application/json", reference(schema));
+        if (either) {
+            struct json *text = json_object_new(), *string = json_object_new();
+            json_set_string(string, "type", "string");
+            json_set(text, "schema", string);
+            json_set(types, "text/plain", text);
+        }
+        json_set(answer, "content", types);
+    }
+}
+
+static void add_answer(void *context, const char *word) {
+    struct json *answer = json_object_new();
+    const char *schema = strchr(word, ':') + 1;
+    char *status cleanup(drop_memory) = copy_bytes(word, (size_t)(schema - word) - 1);
+    json_set_string(answer, "description", *schema ? schema : "nothing");
+    add_types(answer, schema);
+    json_set(context, status, answer);
+}
+
+/* All of it */
+
+static struct json *operation(size_t place) {
+    struct json *object = json_object_new(), *list = json_array_new(), *answers = json_object_new();
+    json_set_string(object, "operationId", routes[place].symbol);
+    json_set_string(object, "summary", routes[place].summary);
+    add_path_parameters(list, routes[place].path);
+    for_each(routes[place].query, add_parameter, list);
+    json_set(object, "parameters", list);
+    if (routes[place].body) {
+        json_set(object, "requestBody", body_schema());
+    }
+    for_each(routes[place].answers, add_answer, answers);
+    json_set(object, "responses", answers);
+    return object;
+}
+
+/* The routes of a path stand together in the table. */
+static struct json *paths(void) {
+    struct json *all = json_object_new();
+    for (size_t i = 0; i < array_length(routes);) {
+        struct json *path = json_object_new();
+        const char *name = routes[i].path;
+        for (size_t k = 0; k < array_length(routes); k++) {
+            if (strcmp(routes[k].path, name) == 0) {
+                char method[8] = "";
+                for (size_t c = 0; routes[k].method[c] && c + 1 < sizeof(method); c++) {
+                    method[c] = (char)(routes[k].method[c] | 0x20);
+                }
+                json_set(path, method, operation(k));
+            }
+        }
+        json_set(all, name, path);
+        do {
+            i++;
+        } while (i < array_length(routes) && json_at(all, routes[i].path));
+    }
+    return all;
+}
+
+void api_openapi(void *context, struct http_request *request) {
+    struct json *answer = json_object_new(), *info = json_object_new(), *components = json_object_new(),
+                *schemas = NULL;
+    (void)context;
+    json_set_string(answer, "openapi", "3.1.0");
+    json_set_string(info, "title", "Octavo");
+    json_set_string(info, "version", OCTAVO_VERSION);
+    json_set(answer, "info", info);
+    json_set(answer, "paths", paths());
+    if (json_parse(api_schemas, strlen(api_schemas), &schemas) == 0) {
+        json_set(schemas, "options", options_schema());
+        json_set(components, "schemas", schemas);
+    }
+    json_set(answer, "components", components);
+    http_answer_json(request, 200, &answer);
+}

@@ -1,0 +1,502 @@
+#include "server/runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "pool/settings.h"
+
+static const int64_t SECOND = 1000000000;
+enum {
+    MOST_WAITING = 64, /* that are to be read at once */
+    TURN_SECONDS = 5,  /* a document that takes longer makes room for one that waits */
+    FIRST_PAUSE = 1,   /* seconds after a failure of all */
+    LONGEST_PAUSE = 30,
+};
+
+/* A document in work. Its task, or who waits for it, may have ended: it only winds down then. */
+struct run {
+    struct task *task;
+    struct direct *direct;
+    struct job *job;
+    struct wish wish;
+    struct job_wish job_wish;
+    struct ranges pages;
+    int64_t since; /* clock */
+    bool opened;
+    bool unwritten; /* a page could not be stored: what is in hand is not wanted */
+};
+
+/* Trouble */
+
+/* Nothing is begun for a while; told once for each kind of trouble. */
+static void pause_for(struct runner *runner, int error, const char *detail) {
+    char *copy = copy_string(detail);
+    if (runner->trouble != error) {
+        log_line(LOG_ERROR, "%s: %s; %s", error_sentence(error), copy, error_advice(error));
+        runner->pause = FIRST_PAUSE;
+    } else if (runner->pause < LONGEST_PAUSE) {
+        runner->pause *= 2;
+    }
+    runner->trouble = error;
+    free(runner->trouble_detail);
+    runner->trouble_detail = copy;
+    runner->resume_at = clock_now() + runner->pause * SECOND;
+}
+
+static void all_is_well(struct runner *runner) {
+    if (runner->trouble != 0) {
+        log_line(LOG_INFO, "work goes on: %s", error_sentence(runner->trouble));
+        runner->trouble = 0;
+    }
+}
+
+void runner_add_reasons(void *context, struct json *reasons) {
+    const struct runner *runner = context;
+    int error = runner->draining ? ERR_DRAINING : runner->trouble;
+    if (error != 0) {
+        struct json *reason = json_object_new();
+        const char *detail = runner->draining ? "" : runner->trouble_detail;
+        char *text cleanup(drop_memory) = format("%s%s%s", error_sentence(error), *detail ? ": " : "", detail);
+        json_set_string(reason, "code", error_word(error));
+        json_set_string(reason, "detail", text);
+        json_append(reasons, reason);
+    }
+}
+
+/* Runs */
+
+static struct run *run_new(struct runner *runner) {
+    struct run *run = alloc(1, sizeof(*run));
+    run->since = clock_now();
+    run->job_wish = settings_of_job(runner->options);
+    run->job_wish.pages = &run->pages;
+    return run;
+}
+
+static void run_free(struct run *run) {
+    wish_done(&run->wish);
+    ranges_done(&run->pages);
+    free(run);
+}
+
+/* What is wanted of it, beyond the settings. */
+static int apply_wish(struct run *run, const struct wish *wish) {
+    run->job_wish.priority = (int)wish->priority;
+    run->job_wish.deadline = 0; /* the task's, from its coming */
+    if (wish->dpi > 0) {
+        run->job_wish.dpi = (double)wish->dpi;
+    }
+    return wish->pages ? ranges_parse(wish->pages, &run->pages) : 0;
+}
+
+static void add_to_pool(struct runner *runner, struct run *run) {
+    run->job->owner = run;
+    runner->runs[runner->run_count++] = run;
+    pool_add(&runner->pool, run->job);
+}
+
+static void leave(struct runner *runner, struct run *run) {
+    for (size_t i = 0; i < runner->run_count; i++) {
+        if (runner->runs[i] == run) {
+            runner->runs[i] = runner->runs[--runner->run_count];
+            break;
+        }
+    }
+}
+
+/* Beginning a task */
+
+static void skip_page(void *context, uint32_t page) {
+    struct run *run = context;
+    job_skip(run->job, page);
+}
+
+static int open_task(struct runner *runner, struct run *run) {
+    struct task *task = run->task;
+    int fd cleanup(drop_fd) = -1;
+    char *name cleanup(drop_memory) = format("task %s", task->row.id);
+    int result = wish_set_json(&run->wish, task->row.options, strlen(task->row.options));
+    result = result ? result : apply_wish(run, &run->wish);
+    result = result ? result : blobs_read(tasks_blobs(runner->tasks), task->row.id, &fd);
+    result = result ? result : job_new_open(name, fd, &run->job_wish, &run->job);
+    return result ? result : tasks_done_pages(runner->tasks, task, skip_page, run);
+}
+
+/* Whether a failure is the document's own; all others are of the disk, and pass. */
+static bool is_of_document(int error) {
+    return error != ERR_STORE && error != ERR_STORE_BUSY && error != ERR_DISK_FULL && error != ERR_NO_INPUT;
+}
+
+static void end_task(struct runner *runner, struct task *task, const struct task_end *end) {
+    task->owner = NULL;
+    int result = tasks_finish(runner->tasks, task, end);
+    if (result != 0) {
+        pause_for(runner, result, error_detail());
+    }
+}
+
+static void begin_task(struct runner *runner) {
+    struct task *task;
+    int result = tasks_next(runner->tasks, &task);
+    if (result != 0) {
+        pause_for(runner, result, error_detail());
+        return;
+    }
+    struct run *run = run_new(runner);
+    run->task = task;
+    task->owner = run;
+    result = open_task(runner, run);
+    if (result == 0) {
+        add_to_pool(runner, run);
+        return;
+    }
+    char *detail cleanup(drop_memory) = copy_string(error_detail());
+    task->owner = NULL;
+    job_free(&run->job);
+    run_free(run);
+    if (is_of_document(result)) {
+        log_line(LOG_WARNING, "task %s: %s: %s", task->row.id, error_sentence(result), detail);
+        end_task(runner, task, &(struct task_end){.error = result, .detail = detail});
+    } else {
+        tasks_return(runner->tasks, task);
+        pause_for(runner, result, detail);
+    }
+}
+
+/* Documents that somebody waits for */
+
+static void answer_direct(struct direct *direct, int error, const char *detail) {
+    direct->error = error;
+    direct->detail = copy_string(detail);
+    api_direct_over(direct);
+}
+
+int runner_begin_direct(void *context, struct direct *direct) {
+    struct runner *runner = context;
+    if (runner->waiting_count == MOST_WAITING) {
+        return fail(ERR_BUSY, "%d documents wait to be read at once", MOST_WAITING);
+    }
+    if (runner->trouble) {
+        return fail(runner->trouble, "%s", runner->trouble_detail);
+    }
+    runner->waiting[runner->waiting_count++] = direct;
+    return 0;
+}
+
+static bool stop_waiting(struct runner *runner, const struct direct *direct) {
+    for (size_t i = 0; i < runner->waiting_count; i++) {
+        if (runner->waiting[i] == direct) {
+            memmove(&runner->waiting[i], &runner->waiting[i + 1],
+                    (--runner->waiting_count - i) * sizeof(struct direct *));
+            return true;
+        }
+    }
+    return false;
+}
+
+void runner_end_direct(void *context, struct direct *direct) {
+    struct runner *runner = context;
+    struct run *run = direct->owner;
+    if (run) {
+        run->direct = NULL;
+        direct->owner = NULL;
+        pool_cancel(&runner->pool, run->job, ERR_INTERRUPTED, "nobody waits for it any more");
+    } else if (direct->job) {
+        job_release(direct->job, &runner->pool.core);
+        job_free(&direct->job);
+    } else {
+        stop_waiting(runner, direct);
+    }
+}
+
+static void begin_direct(struct runner *runner, struct direct *direct) {
+    struct run *run = run_new(runner);
+    stop_waiting(runner, direct);
+    int result = apply_wish(run, direct->wish);
+    if (direct->wish->deadline > 0) {
+        run->job_wish.deadline = direct->wish->deadline;
+    }
+    result = result ? result : job_new_open("a document sent to /v1/ocr", direct->fd, &run->job_wish, &run->job);
+    if (result != 0) {
+        run_free(run);
+        answer_direct(direct, result, error_detail());
+        return;
+    }
+    run->direct = direct;
+    direct->owner = run;
+    add_to_pool(runner, run);
+}
+
+/* Turns */
+
+static struct queue_place place_of(const struct direct *direct) {
+    return (struct queue_place){.priority = direct->wish->priority, .since = direct->since};
+}
+
+/* Who is next: a document that somebody waits for, or (NULL) a task. False if nobody waits. */
+static bool find_next(const struct runner *runner, struct direct **ret_direct, struct queue_place *ret_place) {
+    struct queue_place best;
+    bool found = tasks_waiting(runner->tasks, &best);
+    *ret_direct = NULL;
+    for (size_t i = 0; i < runner->waiting_count; i++) {
+        const struct queue_place place = place_of(runner->waiting[i]);
+        if (!found || queue_before(&place, &best)) {
+            best = place;
+            *ret_direct = runner->waiting[i];
+            found = true;
+        }
+    }
+    if (found) {
+        *ret_place = best;
+    }
+    return found;
+}
+
+/* Asks one document that has had its turn to make room, unless one does already. */
+static void make_room(struct runner *runner, const struct queue_place *next, int64_t now) {
+    struct run *longest = NULL;
+    for (size_t i = 0; i < runner->run_count; i++) {
+        struct run *run = runner->runs[i];
+        if (run->job->winding_up || run->job->state == JOB_ENDING) {
+            return;
+        }
+        const struct queue_place behind = {.priority = run->job_wish.priority, .since = now, .number = INT64_MAX};
+        bool had_turn = run->task && now - run->since >= TURN_SECONDS * SECOND && queue_before(next, &behind);
+        if (had_turn && (!longest || run->since < longest->since)) {
+            longest = run;
+        }
+    }
+    if (longest) {
+        job_wind_up(longest->job);
+    }
+}
+
+static void begin_runs(struct runner *runner, int64_t now) {
+    struct direct *direct;
+    struct queue_place place;
+    while (!runner->draining && now >= runner->resume_at && find_next(runner, &direct, &place)) {
+        if (!pool_has_room(&runner->pool)) {
+            make_room(runner, &place, now);
+            return;
+        }
+        if (direct) {
+            begin_direct(runner, direct);
+        } else {
+            begin_task(runner);
+        }
+    }
+}
+
+/* What the pool tells */
+
+static bool take_page(void *context, struct job *job, const struct page *page) {
+    struct runner *runner = context;
+    struct run *run = job->owner;
+    if (run->direct || !run->task || run->unwritten) {
+        return run->direct == NULL;
+    }
+    if (!run->opened) {
+        run->opened = true;
+        tasks_opened(run->task, job->result.format, job->worker->engine, job->result.page_total, job->wanted);
+    }
+    int result = tasks_page(runner->tasks, run->task, page);
+    if (result == 0) {
+        all_is_well(runner);
+    } else {
+        run->unwritten = true;
+        pause_for(runner, result, error_detail());
+    }
+    return true;
+}
+
+static void take_page_failure(void *context, const struct job *job, uint32_t page, int error, const char *detail) {
+    struct runner *runner = context;
+    struct run *run = job->owner;
+    if (!run->task || run->unwritten) {
+        if (run->direct && !run->direct->detail) {
+            run->direct->detail = format("page %u: %s", page, detail ? detail : "");
+        }
+        return;
+    }
+    if (!run->opened) {
+        run->opened = true;
+        tasks_opened(run->task, job->result.format, job->worker->engine, job->result.page_total, job->wanted);
+    }
+    int result = tasks_page_failed(runner->tasks, run->task, page, error, detail);
+    if (result != 0) {
+        run->unwritten = true;
+        pause_for(runner, result, error_detail());
+    }
+}
+
+static void finish_direct(struct run *run, struct job *job) {
+    struct direct *direct = run->direct;
+    direct->owner = NULL;
+    if (job->error != 0) {
+        const char *detail = job->error_detail ? job->error_detail : "";
+        direct->error = job->error;
+        direct->detail = direct->detail ? direct->detail : copy_string(detail);
+    }
+    direct->job = job;
+    api_direct_over(direct);
+}
+
+/* Whether its pages are not all dealt with for a reason that is not its own. */
+static bool goes_back(const struct runner *runner, const struct run *run) {
+    const struct job *job = run->job;
+    bool failed = job->error_detail != NULL; /* as a whole, not only a page of it */
+    return run->unwritten || runner->giving_up || (job->winding_up && !failed && !job->result.complete);
+}
+
+static void finish_task(struct runner *runner, struct run *run) {
+    struct job *job = run->job;
+    if (goes_back(runner, run)) {
+        run->task->owner = NULL;
+        tasks_return(runner->tasks, run->task);
+        return;
+    }
+    struct task_end end = {.warnings = job->result.warnings, .warning_count = job->result.warning_count};
+    if (job->error_detail) {
+        end.error = job->error;
+        end.page = job->error_page;
+        end.detail = job->error_detail;
+        log_line(LOG_WARNING, "task %s: %s: %s", run->task->row.id, error_sentence(job->error), job->error_detail);
+    }
+    if (!run->opened && job->wanted > 0) {
+        tasks_opened(run->task, job->result.format, job->worker->engine, job->result.page_total, job->wanted);
+    }
+    end_task(runner, run->task, &end);
+}
+
+static void take_over(void *context, struct job *job) {
+    struct runner *runner = context;
+    struct run *run = job->owner;
+    leave(runner, run);
+    if (run->direct) {
+        finish_direct(run, job);
+        job->owner = NULL;
+        run_free(run);
+        return;
+    }
+    if (run->task) {
+        finish_task(runner, run);
+    }
+    job_release(job, &runner->pool.core);
+    job_free(&job);
+    run_free(run);
+}
+
+static void take_warning(void *context, const struct job *job, const char *text) {
+    (void)context, (void)job, (void)text;
+}
+
+static void take_note(void *context, const char *text) {
+    (void)context;
+    log_line(LOG_INFO, "%s", text);
+}
+
+/* The event loop */
+
+/* No page can be read: what is in work goes back, and it is tried again later. */
+static void fall(struct runner *runner, int error) {
+    char *detail cleanup(drop_memory) = copy_string(error_detail());
+    pause_for(runner, error, detail);
+    runner->giving_up = true;
+    pool_give_up(&runner->pool, error, detail);
+    runner->giving_up = false;
+    pool_abandon_worker(&runner->pool, runner->resume_at);
+    while (runner->waiting_count > 0) {
+        answer_direct(runner->waiting[--runner->waiting_count], error, detail);
+    }
+}
+
+void runner_step(struct runner *runner, int64_t now) {
+    begin_runs(runner, now);
+    for (size_t i = 0; i < runner->run_count; i++) {
+        if (runner->runs[i]->unwritten && runner->runs[i]->job->state != JOB_ENDING) {
+            pool_cancel(&runner->pool, runner->runs[i]->job, ERR_STORE, "its pages cannot be kept");
+        }
+    }
+    int result = pool_step(&runner->pool, now);
+    if (result != 0) {
+        fall(runner, result);
+    }
+}
+
+void runner_take(struct runner *runner, const struct pollfd *polled) {
+    int result = pool_take(&runner->pool, polled);
+    if (result != 0) {
+        fall(runner, result);
+    }
+}
+
+int64_t runner_until(const struct runner *runner, int64_t now) {
+    int64_t until = pool_until(&runner->pool, now);
+    struct direct *direct;
+    struct queue_place place;
+    bool waits = !runner->draining && find_next(runner, &direct, &place);
+    if (waits && now < runner->resume_at) {
+        return runner->resume_at < until ? runner->resume_at : until;
+    }
+    return waits && pool_has_room(&runner->pool) ? now : until;
+}
+
+/* The end */
+
+void runner_drain(struct runner *runner) {
+    runner->draining = true;
+    while (runner->waiting_count > 0) {
+        answer_direct(runner->waiting[--runner->waiting_count], ERR_DRAINING, "");
+    }
+    for (size_t i = 0; i < runner->run_count; i++) {
+        if (runner->runs[i]->task) {
+            job_wind_up(runner->runs[i]->job);
+        }
+    }
+}
+
+bool runner_is_empty(const struct runner *runner) { return runner->run_count == 0; }
+
+void runner_give_up(struct runner *runner) {
+    runner->giving_up = true;
+    pool_give_up(&runner->pool, ERR_DRAINING, "");
+}
+
+int runner_settle(struct runner *runner) { return pool_settle(&runner->pool, true); }
+
+void runner_stopped(struct runner *runner, struct task *task) {
+    struct run *run = task->owner;
+    if (run) {
+        run->task = NULL;
+        pool_cancel(&runner->pool, run->job, ERR_CANCELLED, "");
+    }
+}
+
+void runner_use(struct runner *runner, struct tasks *tasks) { runner->tasks = tasks; }
+
+int runner_open(struct runner *runner, const struct options *options) {
+    *runner = (struct runner){.options = options};
+    runner->runs = alloc((size_t)options->jobs, sizeof(struct run *));
+    runner->waiting = alloc(MOST_WAITING, sizeof(struct direct *));
+    const struct pool_conf conf = settings_of_pool(options);
+    const struct pool_events events = {.context = runner,
+                                       .over = take_over,
+                                       .page_read = take_page,
+                                       .page_failed = take_page_failure,
+                                       .warning = take_warning,
+                                       .note = take_note};
+    return pool_open(&runner->pool, &conf, &events);
+}
+
+void runner_done(struct runner *runner) {
+    pool_done(&runner->pool);
+    free(runner->runs);
+    free(runner->waiting);
+    free(runner->trouble_detail);
+}

@@ -1,0 +1,263 @@
+#include "server/server.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "http/address.h"
+#include "server/notify.h"
+#include "server/runner.h"
+
+static const int64_t SECOND = 1000000000, MILLISECOND = 1000000;
+enum {
+    CLOSE_MILLISECONDS = 500, /* for answers that are on their way when all is done */
+    OTHER_DESCRIPTORS = 512,  /* besides connections: documents, processes, the store */
+};
+
+struct server {
+    const struct options *options;
+    struct runner runner;
+    struct tasks *tasks;
+    struct api *api;
+    struct http *http;
+    char *url;
+    int signal_fd;
+    int64_t drain_until, close_at; /* clock; 0: it is not draining, or not done yet */
+};
+
+/* Signals */
+
+static void open_signals(struct server *server) {
+    static const int all[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < array_length(all); i++) {
+        sigaddset(&set, all[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    server->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+    signal(SIGPIPE, SIG_IGN); /* clients that are gone show as errors of their sockets */
+    signal(SIGXFSZ, SIG_IGN); /* so does a file that may not grow */
+}
+
+static void begin_drain(struct server *server, int64_t now) {
+    int64_t queued, running, bytes;
+    tasks_live(server->tasks, &queued, &running, &bytes);
+    log_line(LOG_INFO, "ending: %lld tasks are read to their next page, %lld wait for the next start",
+             (long long)running, (long long)queued);
+    notify("STOPPING=1");
+    server->drain_until = now + server->options->grace * SECOND;
+    runner_drain(&server->runner);
+    api_wake_all(server->api);
+}
+
+static void take_signal(struct server *server, int64_t now) {
+    struct signalfd_siginfo info;
+    if (read(server->signal_fd, &info, sizeof(info)) != sizeof(info)) {
+        return;
+    }
+    if (info.ssi_signo == SIGUSR1) {
+        pool_dump(&server->runner.pool, "signal");
+    } else if (server->drain_until == 0) {
+        begin_drain(server, now);
+    } else { /* the store has all that matters; what was running is queued at the next start */
+        log_line(LOG_WARNING, "ended at once by a second signal");
+        _exit(128 + (int)info.ssi_signo);
+    }
+}
+
+/* The event loop */
+
+static void note_uploads(struct server *server) {
+    struct http_counts counts;
+    http_read_counts(server->http, &counts);
+    uint64_t bytes = counts.uploads * HTTP_UPLOAD_BYTES;
+    if (bytes != server->runner.pool.core.uploads) {
+        core_uploads(&server->runner.pool.core, bytes);
+    }
+}
+
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int milliseconds_to_wait(struct server *server, int64_t now) {
+    int64_t until = earlier(http_until(server->http, now), runner_until(&server->runner, now));
+    until = earlier(until, tasks_until(server->tasks));
+    if (server->drain_until > 0) {
+        until = earlier(until, server->close_at > 0 ? server->close_at : server->drain_until);
+    }
+    return until <= now ? 0 : (int)((until - now + MILLISECOND - 1) / MILLISECOND);
+}
+
+/* Whether all is done: first the documents, then the answers. */
+static bool has_ended(struct server *server, int64_t now) {
+    struct http_counts counts;
+    if (server->drain_until == 0) {
+        return false;
+    }
+    if (server->close_at == 0 && !runner_is_empty(&server->runner) && now >= server->drain_until) {
+        log_line(LOG_WARNING, "the time to end is over: what is still read goes back to the queue");
+        runner_give_up(&server->runner);
+    }
+    if (server->close_at == 0 && runner_is_empty(&server->runner)) {
+        http_quiesce(server->http);
+        server->close_at = now + CLOSE_MILLISECONDS * MILLISECOND;
+    }
+    http_read_counts(server->http, &counts);
+    return server->close_at > 0 && (counts.connections == 0 || now >= server->close_at);
+}
+
+static void loop(struct server *server) {
+    size_t connections = (size_t)server->options->connections;
+    size_t most = 1 + HTTP_POLLED(connections) + POOL_POLLED(server->options->jobs);
+    struct pollfd *polled cleanup(drop_memory) = alloc(most, sizeof(*polled));
+    for (;;) {
+        int64_t now = clock_now();
+        tasks_tick(server->tasks, now);
+        runner_step(&server->runner, now);
+        note_uploads(server);
+        if (has_ended(server, now)) {
+            return;
+        }
+        polled[0] = (struct pollfd){.fd = server->signal_fd, .events = POLLIN};
+        size_t pool_count = pool_poll(&server->runner.pool, polled + 1);
+        size_t http_count = http_poll(server->http, polled + 1 + pool_count);
+        poll(polled, 1 + pool_count + http_count, milliseconds_to_wait(server, now));
+        now = clock_now();
+        /* The pool first: what a request changes would make what was polled of it out of date. */
+        runner_take(&server->runner, polled + 1);
+        http_take(server->http, polled + 1 + pool_count, http_count, now);
+        if (polled[0].revents) {
+            take_signal(server, now);
+        }
+    }
+}
+
+/* Starting */
+
+static void tell_change(void *context, const char *id) {
+    struct server *server = context;
+    api_changed(server->api, id);
+}
+
+static void tell_stop(void *context, struct task *task) {
+    struct server *server = context;
+    runner_stopped(&server->runner, task);
+}
+
+static bool is_draining(void *context) { return ((struct runner *)context)->draining; }
+
+static int open_tasks(struct server *server) {
+    const struct options *options = server->options;
+    const struct tasks_limits limits = {.tasks = options->queue_tasks,
+                                        .bytes = options->queue_bytes,
+                                        .kept_seconds = options->keep_seconds,
+                                        .kept_tasks = options->keep_tasks,
+                                        .kept_bytes = options->keep_bytes};
+    const struct tasks_events events = {.context = server, .changed = tell_change, .stopped = tell_stop};
+    return tasks_open(options->data, &store_sqlite, &limits, &events, &server->tasks);
+}
+
+static int open_http(struct server *server, int *listening) {
+    const struct http_options options = {.socket = *listening,
+                                         .routes = api_routes,
+                                         .body_limit = server->options->max_upload,
+                                         .connections = (unsigned)server->options->connections,
+                                         .send_seconds = server->options->send_timeout,
+                                         .context = server->api,
+                                         .retry_after = api_retry_after};
+    int result = http_open(&options, &server->http);
+    if (result == 0) {
+        take_fd(listening);
+    }
+    return result;
+}
+
+/* As many descriptors as connections may need; where that is not allowed, fewer can be served at a time. */
+static void raise_descriptors(const struct options *options) {
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)options->connections + OTHER_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int start(struct server *server) {
+    const struct options *options = server->options;
+    const struct api_host host = {.context = &server->runner,
+                                  .pool = &server->runner.pool,
+                                  .begin_direct = runner_begin_direct,
+                                  .end_direct = runner_end_direct,
+                                  .is_draining = is_draining,
+                                  .add_reasons = runner_add_reasons};
+    int listening cleanup(drop_fd) = -1;
+    raise_descriptors(options);
+    umask(077);           /* documents are nobody else's business */
+    open_signals(server); /* before the guard's thread begins */
+    server->api = api_new(&host);
+    int result = address_listen(options->listen, &listening, &server->url);
+    result = result ? result : open_tasks(server);
+    result = result ? result : runner_open(&server->runner, options);
+    if (result != 0) {
+        return result;
+    }
+    runner_use(&server->runner, server->tasks);
+    result = open_http(server, &listening);
+    api_use(server->api, server->tasks, server->http);
+    return result;
+}
+
+static void tell_start(const struct server *server) {
+    int64_t queued, running, bytes;
+    tasks_live(server->tasks, &queued, &running, &bytes);
+    char *line cleanup(drop_memory) = format("octavo serves %s, data in %s, %lld task%s in the queue\n", server->url,
+                                             server->options->data, (long long)queued, queued == 1 ? "" : "s");
+    int result = file_write(STDOUT_FILENO, line, strlen(line));
+    (void)result; /* whoever closed it does not want to know */
+    notify("READY=1");
+}
+
+/* Ending */
+
+static int settle(struct server *server) {
+    int result = runner_settle(&server->runner);
+    const struct ledger_state *end = &server->runner.pool.settled;
+    if (result == 0) {
+        log_line(LOG_INFO, "ended: the ledger is balanced, 0 bytes are charged; at most %llu of %llu MB were",
+                 (unsigned long long)(end->peak / 1000000), (unsigned long long)(end->budget / 1000000));
+    }
+    return result;
+}
+
+int server_run(const struct options *options) {
+    struct server server = {.options = options, .signal_fd = -1};
+    int result = start(&server);
+    if (result == 0) {
+        tell_start(&server);
+        loop(&server);
+    }
+    char *detail cleanup(drop_memory) = copy_string(error_detail());
+    http_drop(&server.http); /* whoever still waits lets go of the pool's jobs */
+    if (result == 0) {
+        core_uploads(&server.runner.pool.core, 0);
+        result = settle(&server);
+        detail = result ? (free(detail), copy_string(error_detail())) : detail;
+    }
+    runner_done(&server.runner);
+    tasks_drop(&server.tasks);
+    api_drop(&server.api);
+    drop_fd(&server.signal_fd);
+    free(server.url);
+    return result ? fail(result, "%s", detail) : 0;
+}

@@ -1,0 +1,721 @@
+"""The server: the real program over HTTP, with what clients do right and wrong."""
+import json
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from octavo import LETTER, ROOT, octavo, pdf, require_models, schema
+from server import Server, multipart, read_events, receive_all
+
+NOBODY = "0123456789abcdefghjkmnpqrs"
+SAMPLES = ROOT / "tests" / "samples"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def models():
+    require_models()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A server for what leaves it as it was."""
+    with Server(tmp_path_factory.mktemp("shared") / "data", "--max-upload", "1M", "--worker-idle", 600) as server:
+        yield server
+
+
+def is_problem(answer, status, code):
+    assert answer.status == status, answer
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json
+    assert problem["status"] == status and problem["code"] == code, problem
+    assert problem["type"] == f"urn:octavo:error:{code}" and problem["request_id"] == answer.headers["X-Request-Id"]
+    assert problem["title"] and problem["advice"]
+    return problem["detail"]
+
+
+def text_of(lines):
+    return [line["text"] for line in lines]
+
+
+def texts_of(result):
+    return [(page["number"], text_of(page["lines"])) for page in result["pages"]]
+
+
+# What it is for
+
+
+@pytest.mark.parametrize("name", ["letter.png", "receipt.jpg", "columns.pdf", "table.png"])
+def test_sample_is_read_as_by_the_command_line(shared, name):
+    run = octavo("ocr", "-f", "json", SAMPLES / name)
+    task = shared.submit((SAMPLES / name).read_bytes(), f"?name={name}")
+    end = shared.wait_for_end(task)
+    assert end["state"] == "done" and end["error"] is None and end["pages_done"] == end["pages"] == end["document_pages"]
+    assert end["position"] is None and end["started"] and end["ended"] and end["seconds"] > 0 and end["engine"]
+    result = shared.get(f"/v1/tasks/{task}/result")
+    assert result.status == 200 and result.headers["Octavo-Complete"] == "true"
+    jsonschema.validate(result.json, schema())
+    assert texts_of(result.json) == texts_of(json.loads(run.stdout))
+    assert result.json["document"]["name"] == name and result.json["complete"] is True
+    text = shared.get(f"/v1/tasks/{task}/result?format=text")
+    assert text.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert text.text == octavo("ocr", SAMPLES / name).stdout
+
+
+def test_form_with_options_is_taken(shared):
+    body, headers = multipart([("options", None, b'{"pages": "2", "priority": 4}'),
+                               ("file", "C:\\scans\\..\\two pages.pdf", pdf(3))])
+    answer = shared.request("POST", "/v1/tasks", body, headers)
+    assert answer.status == 201 and answer.json["name"] == "two pages.pdf" and answer.json["priority"] == 4
+    assert answer.json["options"] == {"pages": "2", "priority": 4, "name": "two pages.pdf"}
+    end = shared.wait_for_end(answer.json["id"])
+    assert (end["state"], end["pages"], end["document_pages"]) == ("done", 1, 3)
+    result = shared.get(f"/v1/tasks/{end['id']}/result").json
+    assert texts_of(result) == [(2, ["Page number 2"])]
+
+
+def test_accept_chooses_the_format(shared):
+    task = shared.submit(pdf(1))
+    shared.wait_for_end(task)
+    types = {None: "application/json", "*/*": "application/json", "text/plain": "text/plain; charset=utf-8",
+             "text/*;q=0.5, application/json;q=0.2": "text/plain; charset=utf-8", "application/json": "application/json"}
+    for accept, expected in types.items():
+        answer = shared.get(f"/v1/tasks/{task}/result", headers={"Accept": accept} if accept else {})
+        assert answer.headers["Content-Type"] == expected, accept
+    is_problem(shared.get(f"/v1/tasks/{task}/result", headers={"Accept": "image/png"}), 406, "not_acceptable")
+    assert "none of text, json" in is_problem(shared.get(f"/v1/tasks/{task}/result?format=docx"), 400, "bad_request")
+
+
+def test_pages_can_be_fetched_as_they_come(shared):
+    task = shared.submit(pdf(6))
+    is_problem(shared.get(f"/v1/tasks/{task}/result"), 409, "not_ready")
+    shared.wait_until(task, lambda state: state["pages_done"] >= 1)
+    first = shared.get(f"/v1/tasks/{task}/pages/1")
+    assert first.status == 200 and text_of(first.json["lines"]) == ["Page number 1"]
+    assert shared.get(f"/v1/tasks/{task}/pages/1?format=text").text == "Page number 1\n"
+    end = shared.wait_for_end(task)
+    assert end["state"] == "done"
+    assert [shared.get(f"/v1/tasks/{task}/pages/{n}?format=text").text for n in range(1, 7)] == \
+        [f"Page number {n}\n" for n in range(1, 7)]
+    for page in ("7", "0", "-1", "1x", "99999999999"):
+        is_problem(shared.get(f"/v1/tasks/{task}/pages/{page}"), 404, "not_found")
+
+
+def test_list_goes_newest_first_in_steps(shared):
+    tasks = [shared.submit(pdf(1)) for _ in range(5)]
+    for task in tasks:
+        shared.wait_for_end(task)
+    first = shared.get("/v1/tasks?limit=2&state=done,failed").json
+    assert [task["id"] for task in first["tasks"]] == tasks[:2:-1]
+    second = shared.get(f"/v1/tasks?limit=2&cursor={first['next']}").json
+    assert [task["id"] for task in second["tasks"]] == tasks[2:0:-1]
+    assert shared.get("/v1/tasks?state=queued").json == {"tasks": [], "next": None}
+
+
+def test_what_is_read_at_once_leaves_nothing(shared):
+    before = sorted(path.name for path in Path(shared.data).rglob("*")), shared.get("/v1/tasks?limit=1").json
+    text = shared.request("POST", "/v1/ocr?format=text", LETTER.read_bytes())
+    assert text.status == 200 and text.text == octavo("ocr", LETTER).stdout
+    body, headers = multipart([("file", "pages.pdf", pdf(2)), ("options", None, b'{"pages":"-1"}')])
+    answer = shared.request("POST", "/v1/ocr", body, headers)
+    jsonschema.validate(answer.json, schema())
+    assert answer.json["document"]["name"] == "pages.pdf" and texts_of(answer.json) == [(1, ["Page number 1"])]
+    assert (sorted(path.name for path in Path(shared.data).rglob("*")), shared.get("/v1/tasks?limit=1").json) == before
+    assert "result" not in shared.get("/v1/memory").json["ledger"]["kinds"]
+
+
+def test_failure_of_a_document_is_told(shared):
+    for document, status, code in ((b"no document at all", 415, "unsupported"), (pdf(1)[:40], 422, "corrupt")):
+        end = shared.wait_for_end(shared.submit(document))
+        assert end["state"] == "failed" and end["error"]["code"] == code and end["error"]["advice"], end
+        is_problem(shared.get(f"/v1/tasks/{end['id']}/result"), status, code)
+        is_problem(shared.request("POST", "/v1/ocr", document), status, code)
+    end = shared.wait_for_end(shared.submit(pdf(2), "?pages=5"))
+    assert end["error"]["code"] == "page_range"
+
+
+# Events
+
+
+def test_events_tell_all_and_resume(shared):
+    task = shared.submit(pdf(4))
+    connection = shared.connect()
+    connection.request("GET", f"/v1/tasks/{task}/events")
+    response = connection.getresponse()
+    assert response.status == 200 and response.headers["Content-Type"] == "text/event-stream"
+    first = read_events(response, most=3)
+    connection.close()
+    shared.wait_for_end(task)
+    rest = shared.get(f"/v1/tasks/{task}/events", headers={"Last-Event-ID": str(first[-1][0])})
+    assert rest.status == 200
+    again = shared.get(f"/v1/tasks/{task}/events?after=0")
+    whole = read_events(Lines(again.body))
+    assert whole == first + read_events(Lines(rest.body))
+    assert [number for number, _, _ in whole] == list(range(1, 8))
+    assert [kind for _, kind, _ in whole] == ["queued", "started", "page", "page", "page", "page", "done"]
+    assert sorted(data["page"] for _, kind, data in whole if kind == "page") == [1, 2, 3, 4]
+    assert all(data["task"] == task and data["at"].endswith("Z") for _, _, data in whole)
+    assert shared.get(f"/v1/tasks/{task}/events", headers={"Last-Event-ID": "7"}).status == 204
+    is_problem(shared.get(f"/v1/tasks/{task}/events", headers={"Last-Event-ID": "x"}), 400, "bad_request")
+    is_problem(shared.get(f"/v1/tasks/{NOBODY}/events"), 404, "not_found")
+
+
+class Lines:
+    def __init__(self, body):
+        self.lines = body.splitlines(keepends=True)
+
+    def readline(self):
+        return self.lines.pop(0) if self.lines else b""
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("method, path, status, code, detail", [
+    ("GET", "/", 404, "not_found", "/"),
+    ("GET", "/v1/tasks/", 404, "not_found", ""),
+    ("GET", "/v1/tasks/x/y/z", 404, "not_found", ""),
+    ("PUT", "/v1/tasks", 405, "method_not_allowed", "takes POST, GET"),
+    ("GET", "/v1/ocr", 405, "method_not_allowed", "takes POST"),
+    ("GET", "/v1/tasks?colour=red", 400, "bad_request", 'there is no parameter "colour"'),
+    ("GET", "/v1/tasks?limit=0", 400, "bad_request", "limit: \"0\" is no whole number from 1 to 1000"),
+    ("GET", "/v1/tasks?limit=ten", 400, "bad_request", "limit"),
+    ("GET", "/v1/tasks?cursor=-1", 400, "bad_request", "cursor"),
+    ("GET", "/v1/tasks?state=lost", 400, "bad_request", 'there is no state "lost"'),
+    ("GET", f"/v1/tasks/{NOBODY}", 404, "not_found", ""),
+    ("GET", f"/v1/tasks/{NOBODY}?wait=301", 400, "bad_request", "wait"),
+    ("GET", f"/v1/tasks/{NOBODY}?wait=5", 404, "not_found", ""),
+    ("GET", f"/v1/tasks/{NOBODY}/result", 404, "not_found", ""),
+    ("GET", f"/v1/tasks/{NOBODY}/pages/1", 404, "not_found", ""),
+    ("POST", f"/v1/tasks/{NOBODY}/cancel", 404, "not_found", ""),
+    ("DELETE", f"/v1/tasks/{NOBODY}", 404, "not_found", ""),
+    ("GET", "/v1/tasks/..%2f..%2f..%2fetc%2fpasswd", 404, "not_found", ""),
+    ("GET", "/v1/tasks/%2e%2e", 404, "not_found", ""),
+    ("GET", f"/v1/tasks/{NOBODY}%00", 404, "not_found", ""),
+    ("DELETE", "/v1/tasks/..", 404, "not_found", ""),
+])
+def test_wrong_request_is_answered(shared, method, path, status, code, detail):
+    assert detail in is_problem(shared.request(method, path), status, code)
+
+
+def test_allowed_methods_are_told(shared):
+    assert shared.request("PATCH", "/v1/tasks").headers["Allow"] == "POST, GET"
+    head = shared.request("HEAD", "/healthz")
+    assert head.status == 200 and head.body == b""
+
+
+@pytest.mark.parametrize("query, detail", [
+    ("dpi=35", "dpi: \"35\" is no whole number from 36 to 1200"), ("dpi=", "dpi"), ("priority=11", "from -10 to 10"),
+    ("pages=3-1", "pages"), ("pages=1%00", "pages"), ("deadline=0", "deadline"), ("name=a%0ab", "control characters"),
+    ("colour=red", 'there is no option "colour"'), ("name=" + "x" * 256, "from 1 to 255 bytes"), ("key=", "key"),
+    ("format=text", 'there is no option "format"'),
+])
+def test_wrong_option_is_named(shared, query, detail):
+    assert detail in is_problem(shared.request("POST", "/v1/tasks?" + query, pdf(1)), 400, "bad_request")
+
+
+@pytest.mark.parametrize("parts, status, code, detail", [
+    ([], 400, "bad_request", 'no part "file"'),
+    ([("options", None, b"{}")], 400, "bad_request", 'no part "file"'),
+    ([("file", "a.pdf", b"")], 422, "empty", ""),
+    ([("file", "a.pdf", b"x"), ("file", "b.pdf", b"y")], 400, "bad_request", "more than one part"),
+    ([("file", "a.pdf", b"x"), ("colour", None, b"red")], 400, "bad_request", 'there is a part "colour"'),
+    ([("file", "a.pdf", b"x"), ("options", None, b"[1]")], 400, "bad_request", "a JSON object"),
+    ([("file", "a.pdf", b"x"), ("options", None, b'{"dpi":1.5}')], 400, "bad_request", "dpi"),
+    ([("file", "a.pdf", b"x"), ("options", None, b"{" * 70000)], 400, "bad_request", "more than 65536 bytes"),
+])
+def test_wrong_form_is_answered(shared, parts, status, code, detail):
+    body, headers = multipart(parts)
+    assert detail in is_problem(shared.request("POST", "/v1/tasks", body, headers), status, code)
+
+
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "..", "a\\..\\b.pdf", "con\x01trol", "x" * 5000,
+                                  "\udcff\udcfe", "%2e%2e%2f", "nul\\x00", " "])
+def test_hostile_file_name_is_only_a_name(shared, name):
+    body, headers = multipart([("file", "NAME", pdf(1))])
+    body = body.replace(b"NAME", name.encode(errors="surrogateescape"))
+    answer = shared.request("POST", "/v1/tasks", body, headers)
+    assert answer.status == 201, answer
+    shown = answer.json["name"]
+    assert shown is None or ("/" not in shown and "\\" not in shown.replace("\\x00", "") and len(shown) <= 255)
+    assert shared.wait_for_end(answer.json["id"])["state"] == "done"
+    assert all(re.fullmatch(r"documents|pages|lock|octavo\.db.*|[0-9a-z]{26}", path.name)
+               for path in Path(shared.data).rglob("*"))
+
+
+@pytest.mark.parametrize("kind", ["multipart/mixed; boundary=x", "multipart/form-data", "multipart/form-data; boundary="])
+def test_other_multipart_is_refused(shared, kind):
+    is_problem(shared.request("POST", "/v1/tasks", b"--x\r\n\r\n", {"Content-Type": kind}), 415, "media_type")
+
+
+def test_form_without_its_end_is_refused(shared):
+    body, headers = multipart([("file", "a.pdf", pdf(1))])
+    for cut in (4, 12, len(body) // 2):
+        before = len(list((Path(shared.data) / "documents").iterdir()))
+        is_problem(shared.request("POST", "/v1/tasks", body[:-cut], headers), 400, "bad_request")
+        wait_for(lambda want=before: len(list((Path(shared.data) / "documents").iterdir())) == want)
+
+
+def test_empty_body_is_refused(shared):
+    is_problem(shared.request("POST", "/v1/tasks", b""), 422, "empty")
+    is_problem(shared.request("POST", "/v1/ocr", b""), 422, "empty")
+
+
+def test_body_must_tell_its_size_and_fit(shared):
+    told = shared.raw(b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    assert told.startswith(b"HTTP/1.1 411 ") and b"length_required" in told
+    detail = is_problem(shared.request("POST", "/v1/tasks", b"x" * (1 << 20) + b"x"), 413, "body_too_large")
+    assert detail == "1048577 bytes, the limit is 1048576"
+    told = shared.raw(b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000000\r\n\r\nabc")
+    assert told.startswith(b"HTTP/1.1 413 ") and b"body_too_large" in told
+
+
+def test_upload_that_breaks_off_leaves_nothing(shared):
+    documents = Path(shared.data) / "documents"
+    before = sorted(path.name for path in documents.iterdir())
+    with socket.create_connection(("127.0.0.1", shared.port)) as client:
+        client.sendall(b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n" + b"x" * 100000)
+        wait_for(lambda: len(list(documents.iterdir())) == len(before) + 1)
+        assert shared.get("/v1/memory").json["ledger"]["kinds"]["upload"] > 0
+    wait_for(lambda: sorted(path.name for path in documents.iterdir()) == before)
+    wait_for(lambda: "upload" not in shared.get("/v1/memory").json["ledger"]["kinds"])
+
+
+@pytest.mark.parametrize("data", [b"\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n",
+                                  b"GET " + b"/a" * 20000 + b" HTTP/1.1\r\n\r\n",
+                                  b"GET /healthz HTTP/1.1\r\n" + b"X-A: b\r\n" * 5000 + b"\r\n",
+                                  b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+                                  b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n"])
+def test_what_is_no_http_does_no_harm(shared, data):
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=30) as client:
+        try:
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+        except OSError:  # it has closed the connection already
+            pass
+        told = receive_all(client)
+    assert told == b"" or re.match(rb"HTTP/1\.[01] [45]\d\d ", told), told[:200]
+    assert shared.get("/healthz").status == 200
+
+
+def test_request_ids_are_kept_if_they_are_sane(shared):
+    assert shared.get("/healthz", headers={"X-Request-Id": "abc-1.2_3"}).headers["X-Request-Id"] == "abc-1.2_3"
+    for odd in ("a b", "x" * 65, "<script>"):
+        own = shared.get("/healthz", headers={"X-Request-Id": odd}).headers["X-Request-Id"]
+        assert re.fullmatch("[a-z0-5]{16}", own)
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+# Cancelling
+
+
+def test_cancelled_task_stops_within_a_second(shared):
+    task = shared.submit(pdf(200))
+    shared.wait_until(task, lambda state: state["pages_done"] > 0)
+    start = time.monotonic()
+    answer = shared.request("POST", f"/v1/tasks/{task}/cancel")
+    assert answer.status == 200 and answer.json["state"] == "cancelled" and answer.json["error"]["code"] == "cancelled"
+    wait_for(lambda: shared.get("/v1/pool").json["documents"]["in_work"] == 0, 1)
+    assert time.monotonic() - start < 1
+    wait_for(lambda: not {"bitmap", "drawing"} & set(shared.get("/v1/memory").json["ledger"]["kinds"]), 2)
+    is_problem(shared.request("POST", f"/v1/tasks/{task}/cancel"), 409, "task_over")
+    partial = shared.get(f"/v1/tasks/{task}/result")
+    assert partial.status == 200 and partial.headers["Octavo-Complete"] == "false" and not partial.json["complete"]
+    jsonschema.validate(partial.json, schema())
+
+
+def test_queued_task_can_be_cancelled_and_removed(shared):
+    tasks = [shared.submit(pdf(3)) for _ in range(6)]
+    last = shared.request("POST", f"/v1/tasks/{tasks[-1]}/cancel").json
+    assert last["state"] == "cancelled" and last["pages_done"] == 0
+    is_problem(shared.get(f"/v1/tasks/{tasks[-1]}/result"), 409, "cancelled")
+    for task in tasks:
+        answer = shared.request("DELETE", f"/v1/tasks/{task}")
+        assert answer.status == 204 and answer.body == b""
+        is_problem(shared.get(f"/v1/tasks/{task}"), 404, "not_found")
+        assert not list(Path(shared.data).rglob(task))
+
+
+def test_client_that_goes_away_cancels(shared):
+    connection = shared.connect()
+    connection.request("POST", "/v1/ocr", pdf(100))
+    wait_for(lambda: shared.get("/v1/pool").json["documents"]["in_work"] == 1)
+    connection.close()
+    wait_for(lambda: shared.get("/v1/pool").json["documents"]["in_work"] == 0, 2)
+    wait_for(lambda: not {"bitmap", "drawing", "result"} & set(shared.get("/v1/memory").json["ledger"]["kinds"]), 2)
+
+
+def test_deadline_ends_a_task(shared):
+    end = shared.wait_for_end(shared.submit(pdf(200), "?deadline=1"))
+    assert end["state"] == "expired" and end["error"]["code"] == "expired" and end["pages_done"] < 200
+    assert end["deadline"] > end["created"]
+
+
+# Idempotency
+
+
+def test_key_gives_the_same_task(shared):
+    first = shared.submit(pdf(1), headers={"Idempotency-Key": "order-7"})
+    again = shared.request("POST", "/v1/tasks?key=order-7&name=other.pdf", pdf(1))
+    assert again.status == 200 and again.json["id"] == first
+    is_problem(shared.request("POST", "/v1/tasks?key=order-7", pdf(2)), 409, "key_used")
+    is_problem(shared.request("POST", "/v1/tasks?key=order-7&dpi=72", pdf(1)), 409, "key_used")
+
+
+# How it describes itself
+
+
+def check_answer(openapi, path, method, answer):
+    """Whether an answer is one of those that the description has."""
+    described = openapi["paths"][path][method]["responses"]
+    assert str(answer.status) in described, (path, method, answer)
+    content = described[str(answer.status)].get("content")
+    if not content:
+        assert answer.body == b""
+        return
+    kind = answer.headers["Content-Type"].split(";")[0]
+    assert kind in content, (path, kind)
+    if kind.endswith("json"):
+        jsonschema.validate(answer.json, {**content[kind]["schema"], "components": openapi["components"]})
+
+
+def test_description_is_true(shared):
+    openapi = shared.get("/openapi.json").json
+    assert openapi["openapi"] == "3.1.0"
+    task = shared.submit(pdf(1))
+    shared.wait_for_end(task)
+    tried = set()
+    for path, methods in openapi["paths"].items():
+        address = path.replace("{id}", task).replace("{n}", "1")
+        for method, operation in methods.items():
+            if method == "delete":
+                continue
+            body = pdf(1) if "requestBody" in operation else None
+            check_answer(openapi, path, method, shared.request(method.upper(), address, body))
+            wrong = path.replace("{id}", NOBODY).replace("{n}", "1") + "?colour=red"
+            answer = shared.request(method.upper(), wrong, body)
+            assert answer.status == 400, (path, answer)
+            if operation["parameters"] or body:
+                check_answer(openapi, path, method, answer)
+            tried.add((method, path))
+        for method in {"get", "post", "put", "delete", "patch"} - set(methods):
+            assert shared.request(method.upper(), address).status == 405
+    check_answer(openapi, "/v1/tasks/{id}", "delete", shared.request("DELETE", f"/v1/tasks/{task}"))
+    names = {parameter["name"] for parameter in openapi["paths"]["/v1/tasks"]["post"]["parameters"]}
+    assert names == set(openapi["components"]["schemas"]["options"]["properties"])
+    page = (ROOT / "docs" / "server.md").read_text()
+    for method, path in tried | {("delete", "/v1/tasks/{id}")}:
+        assert f"`{method.upper()} {path}" in page, (method, path)
+    for name in names:
+        assert f"`{name}`" in page, name
+
+
+def test_metrics_are_well_formed_and_count(shared):
+    task = shared.submit(pdf(2))
+    shared.wait_for_end(task)
+    answer = shared.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    kinds, samples = {}, {}
+    for line in answer.text.splitlines():
+        if line.startswith("# TYPE "):
+            kinds[line.split()[2]] = line.split()[3]
+        elif not line.startswith("#"):
+            match = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[a-z0-9_]+"\})? (\S+)', line)
+            assert match and match[1] in kinds, line
+            samples[match[1] + (match[2] or "")] = float(match[3])
+    assert all(name.endswith("_total") == (kind == "counter") for name, kind in kinds.items())
+    assert samples['octavo_tasks_ended_total{state="done"}'] >= 1 and samples["octavo_pages_total"] >= 2
+    assert samples["octavo_worker_starts_total"] >= 1 and samples['octavo_memory_used_bytes{process="server"}'] > 0
+    page = (ROOT / "docs" / "server.md").read_text()
+    assert all(f"`{name}`" in page for name in kinds)
+
+
+def test_state_of_memory_and_pool_is_shown(shared):
+    openapi = shared.get("/openapi.json").json
+    shared.wait_for_end(shared.submit(pdf(1)))
+    for path in ("/v1/memory", "/v1/pool", "/healthz", "/readyz"):
+        check_answer(openapi, path, "get", shared.get(path))
+    assert shared.get("/readyz").json == {"ready": True, "reasons": []}
+    memory = shared.get("/v1/memory").json
+    assert memory["now"]["server"] > 0 and memory["now"]["worker"] > 0 and memory["ledger"]["budget"] > 0
+    assert shared.get("/v1/pool").json["worker"]["state"] == "ready"
+
+
+# Many, slow, and long
+
+
+def test_many_clients_at_once(shared):
+    answers = []
+
+    def send(number):
+        answers.append(shared.request("POST", f"/v1/ocr?format=text&pages={number}", pdf(9), timeout=120).text)
+    threads = [threading.Thread(target=send, args=(number % 9 + 1,)) for number in range(18)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == sorted(f"Page number {number % 9 + 1}\n" for number in range(18))
+
+
+def test_slow_clients_are_cut_and_others_served(tmp_path):
+    config = tmp_path / "octavo.yaml"
+    config.write_text("server:\n  send_timeout: 1\n")
+    with Server(tmp_path / "data", "--config", config) as server:
+        slow = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(20)]
+        for client in slow[:10]:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nX-")
+        for client in slow[10:]:
+            client.sendall(b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        start = time.monotonic()
+        while time.monotonic() - start < 4 and "octavo_http_cut_total 20" not in server.get("/metrics").text:
+            for client in slow:
+                try:
+                    client.send(b"x")  # a byte now and then does not help
+                except OSError:
+                    pass
+            time.sleep(0.2)
+        assert "octavo_http_cut_total 20" in server.get("/metrics").text
+        for client in slow:
+            receive_all(client)
+            client.close()
+        assert not list((tmp_path / "data" / "documents").iterdir())
+
+
+def test_book_makes_room_for_a_letter(tmp_path):
+    """One place: a letter that comes later is read in the middle of the book."""
+    with Server(tmp_path / "data", "--jobs", 1) as server:
+        book = server.submit(pdf(80))
+        server.wait_until(book, lambda state: state["pages_done"] > 0)
+        letter = server.submit(pdf(1))
+        assert server.get(f"/v1/tasks/{letter}").json["position"] == 0
+        assert server.wait_for_end(letter, 60)["state"] == "done"
+        state = server.get(f"/v1/tasks/{book}").json
+        assert state["state"] in ("queued", "running") and state["pages_done"] < 80, state
+        assert server.wait_for_end(book)["state"] == "done"
+        result = server.get(f"/v1/tasks/{book}/result").json
+        assert texts_of(result) == [(n, [f"Page number {n}"]) for n in range(1, 81)]
+        events = read_events(Lines(server.get(f"/v1/tasks/{book}/events").body))
+        pages = [data["page"] for _, kind, data in events if kind == "page"]
+        assert sorted(pages) == list(range(1, 81))  # none twice
+        assert [kind for _, kind, _ in events].count("started") >= 2
+
+
+def test_queue_is_bounded(tmp_path):
+    config = tmp_path / "octavo.yaml"
+    config.write_text("queue:\n  tasks: 2\n  bytes: 1M\n")
+    with Server(tmp_path / "data", "--config", config, "--jobs", 1) as server:
+        tasks = [server.submit(pdf(60)) for _ in range(2)]
+        answer = server.request("POST", "/v1/tasks", pdf(1))
+        is_problem(answer, 429, "queue_full")
+        assert 1 <= int(answer.headers["Retry-After"]) <= 600
+        for task in tasks:
+            assert server.request("DELETE", f"/v1/tasks/{task}").status == 204
+        detail = is_problem(server.request("POST", "/v1/tasks", b"x" * (1 << 20) + b"x"), 413, "body_too_large")
+        assert "all that waits may have" in detail
+        server.submit(pdf(1))
+
+
+# Starting and stopping
+
+
+def test_killed_server_goes_on_where_it_was(tmp_path):
+    server = Server(tmp_path / "data", "--jobs", 2)
+    book, letter = server.submit(pdf(40), "?name=book.pdf"), server.submit(LETTER.read_bytes())
+    queued = [server.submit(pdf(2)) for _ in range(3)]
+    kills = 0
+    while kills < 3:
+        state = server.wait_until(book, lambda state: state["pages_done"] >= 8 * (kills + 1) or state["state"] == "done")
+        assert state["state"] == "running"
+        server.kill()
+        kills += 1
+        server.start()
+        assert f"{'data'}, " in server.first
+    with server:
+        ends = [server.wait_for_end(task) for task in (book, letter, *queued)]
+        assert [end["state"] for end in ends] == ["done"] * 5
+        result = server.get(f"/v1/tasks/{book}/result").json
+        jsonschema.validate(result, schema())
+        assert texts_of(result) == [(n, [f"Page number {n}"]) for n in range(1, 41)] and result["complete"]
+        events = read_events(Lines(server.get(f"/v1/tasks/{book}/events").body))
+        pages = [data["page"] for _, kind, data in events if kind == "page"]
+        assert sorted(pages) == list(range(1, 41))  # what was read before is not read again
+        assert [kind for _, kind, _ in events].count("queued") >= 4
+        assert server.get(f"/v1/tasks/{letter}/result?format=text").text == octavo("ocr", LETTER).stdout
+        assert not list((tmp_path / "data" / "documents").iterdir())
+
+
+def children_of(pid):
+    return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/stat")
+            if re.search(rf"\) \S {pid} ", read_or_empty(path))]
+
+
+def read_or_empty(path):
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def test_killed_server_takes_its_children_with_it(tmp_path):
+    server = Server(tmp_path / "data")
+    task = server.submit(pdf(100))
+    server.wait_until(task, lambda state: state["pages_done"] > 0)
+    children = children_of(server.process.pid)
+    assert len(children) >= 2
+    server.kill()
+    wait_for(lambda: not any("octavo" in read_or_empty(Path(f"/proc/{pid}/comm")) for pid in children), 5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_drains(tmp_path, number):
+    with Server(tmp_path / "data") as server:
+        task = server.submit(pdf(40))
+        server.wait_until(task, lambda state: state["pages_done"] > 0)
+        waiting = server.connect()
+        waiting.request("GET", f"/v1/tasks/{task}?wait=60")
+        assert server.stop(number) == 0
+        answer = json.loads(waiting.getresponse().read())
+        assert answer["id"] == task and answer["state"] in ("queued", "running")
+        assert any("ledger is balanced, 0 bytes" in line for line in server.log), server.log
+        server.start()
+        state = server.get(f"/v1/tasks/{task}").json
+        assert state["pages_done"] > 0 and server.wait_for_end(task)["state"] == "done"
+        events = read_events(Lines(server.get(f"/v1/tasks/{task}/events").body))
+        assert sorted(data["page"] for _, kind, data in events if kind == "page") == list(range(1, 41))
+
+
+def test_while_it_ends_nothing_new_is_taken(tmp_path):
+    with Server(tmp_path / "data", "--threads", 1) as server:
+        connection = server.connect()
+        connection.request("POST", "/v1/ocr?format=text", pdf(10))  # it is finished, within the time to end
+        wait_for(lambda: server.get("/v1/pool").json["documents"]["in_work"] == 1)
+        server.process.send_signal(signal.SIGTERM)
+        ready = None
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and (ready is None or ready.status == 200):
+            ready = server.get("/readyz")
+        assert ready.status == 503 and ready.json["reasons"][0]["code"] == "draining"
+        answer = server.request("POST", "/v1/tasks", pdf(1))
+        is_problem(answer, 503, "draining")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert server.get("/healthz").status == 200
+        assert connection.getresponse().read().decode().count("Page number") == 10
+        assert server.wait() == 0
+
+
+def test_second_signal_ends_at_once_and_loses_nothing(tmp_path):
+    server = Server(tmp_path / "data", "--grace", 60)
+    task = server.submit(pdf(30))
+    server.wait_until(task, lambda state: state["pages_done"] > 0)
+    connection = server.connect()
+    connection.request("POST", "/v1/ocr", pdf(200))
+    wait_for(lambda: server.get("/v1/pool").json["documents"]["in_work"] == 2)
+    server.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: any("ending:" in line for line in server.log))
+    start = time.monotonic()
+    assert server.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert time.monotonic() - start < 2
+    server.start()
+    with server:
+        assert server.wait_for_end(task)["state"] == "done"
+
+
+def test_grace_is_bounded(tmp_path):
+    with Server(tmp_path / "data", "--grace", 1) as server:
+        connection = server.connect()
+        connection.request("POST", "/v1/ocr", pdf(400))
+        wait_for(lambda: server.get("/v1/pool").json["documents"]["in_work"] == 1)
+        start = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - start < 8
+        assert any("the time to end is over" in line for line in server.log)
+
+
+def test_one_server_for_a_folder(tmp_path):
+    with Server(tmp_path / "data"):
+        run = octavo("serve", "--listen", "127.0.0.1:0", "--data", tmp_path / "data")
+        assert run.returncode == 75 and "another server works with the data folder" in run.stderr
+
+
+@pytest.mark.parametrize("address, status, sentence", [
+    ("0.0.0.0:8080", 69, "neither API keys nor TLS"),
+    ("[::]:8080", 69, "neither API keys nor TLS"),
+    ("8.8.8.8:80", 69, "neither API keys nor TLS"),
+    ("127.0.0.1", 64, "HOST:PORT is expected"),
+    ("127.0.0.1:65536", 64, "HOST:PORT is expected"),
+    (":80", 64, "HOST:PORT is expected"),
+    ("127.0.0.1:http", 64, "HOST:PORT is expected"),
+    ("no.such.host.invalid:80", 69, "no.such.host.invalid:80"),
+])
+def test_wrong_address_is_refused(tmp_path, address, status, sentence):
+    run = octavo("serve", "--listen", address, "--data", tmp_path / "data")
+    assert run.returncode == status and sentence in run.stderr, run.stderr
+
+
+def test_address_in_use_is_told(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        run = octavo("serve", "--listen", address, "--data", tmp_path / "data")
+    assert run.returncode == 69 and f"{address}: Address already in use" in run.stderr
+
+
+def test_data_folder_that_cannot_be_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    run = octavo("serve", "--listen", "127.0.0.1:0", "--data", tmp_path / "file" / "data")
+    assert run.returncode == 74 and "the store of tasks cannot be used" in run.stderr and "Not a directory" in run.stderr
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "octavo.db").write_text("this is no database, whatever its name says")
+    run = octavo("serve", "--listen", "127.0.0.1:0", "--data", tmp_path / "data")
+    assert run.returncode == 74 and "the store of tasks is damaged" in run.stderr
+
+
+def test_without_models_it_says_so_and_keeps_the_tasks(tmp_path):
+    empty = tmp_path / "models"
+    empty.mkdir()
+    server = Server(tmp_path / "data", "--models", empty)
+    with server:
+        task = server.submit(pdf(1))
+        wait_for(lambda: server.get("/readyz").status == 503)
+        reason = server.get("/readyz").json["reasons"][0]
+        assert reason["code"] == "no_model" and "a model is missing" in reason["detail"]
+        assert server.get(f"/v1/tasks/{task}").json["state"] == "queued"
+        answer = server.request("POST", "/v1/ocr", pdf(1))
+        is_problem(answer, 503, "no_model")
+        assert "Retry-After" in answer.headers
+    server.options = ()
+    server.start()
+    with server:
+        assert server.wait_for_end(task)["state"] == "done"
+
+
+def test_supervisor_is_notified(tmp_path):
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(str(path))
+        supervisor.settimeout(20)
+        with Server(tmp_path / "data", environment={"NOTIFY_SOCKET": str(path)}) as server:
+            assert supervisor.recv(100) == b"READY=1"
+            server.process.send_signal(signal.SIGTERM)
+            assert supervisor.recv(100) == b"STOPPING=1"
+            server.wait()
+
+
+def test_idle_server_is_one_small_process(tmp_path):
+    with Server(tmp_path / "data", "--worker-idle", 1) as server:
+        server.wait_for_end(server.submit(pdf(3)))
+        wait_for(lambda: not children_of(server.process.pid))
+        memory = server.get("/v1/memory").json["now"]
+        assert memory["worker"] == memory["rasters"] == 0 and memory["server"] < 20e6, memory
+        assert len(os.listdir(f"/proc/{server.process.pid}/fd")) < 40
