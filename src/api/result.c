@@ -172,7 +172,7 @@ static int refuse_result(const struct task_row *row) {
 void api_result(void *context, struct http_request *request) {
     struct api *api = context;
     struct task_row row cleanup(task_row_done) = {0};
-    const struct output *output = NULL;
+    const struct output *output = &outputs[0];
     int result = api_choose_output(request, &output);
     result = result ? result : tasks_find(api->tasks, http_argument(request, 0), &row);
     if (result == 0 && (!task_state_is_over(row.state) || row.result_bytes == 0)) {
@@ -206,7 +206,7 @@ void api_page(void *context, struct http_request *request) {
     struct api *api = context;
     struct task_row row cleanup(task_row_done) = {0};
     struct buffer body = {0};
-    const struct output *output = NULL;
+    const struct output *output = &outputs[0];
     char *text cleanup(drop_memory) = NULL;
     size_t length = 0;
     uint32_t page = 0;

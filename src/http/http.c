@@ -393,7 +393,9 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
     request->http->counts.requests++;
     request_id_choose(http_header(request, "X-Request-Id"), request->id);
     begin(request, method, path);
-    return request->response && request->body_bytes > PASSED_OVER_BYTES ? send_answer(request) : MHD_YES;
+    /* Who asks first is answered at once; who sends a small body anyhow finds the answer behind it. */
+    bool at_once = request->body_bytes > PASSED_OVER_BYTES || http_header(request, MHD_HTTP_HEADER_EXPECT);
+    return request->response && at_once ? send_answer(request) : MHD_YES;
 }
 
 static void completed(void *context, struct MHD_Connection *mhd, void **state, enum MHD_RequestTerminationCode reason) {

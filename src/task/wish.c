@@ -59,20 +59,21 @@ static bool has_controls(const char *text) {
 }
 
 static int set_text(struct wish *wish, size_t row, const char *value) {
-    size_t length = strlen(value);
-    if (length < (size_t)rows[row].low || length > (size_t)rows[row].high || has_controls(value)) {
+    char *text cleanup(drop_memory) = utf8_valid_copy(value, strlen(value));
+    size_t length = strlen(text);
+    if (length < (size_t)rows[row].low || length > (size_t)rows[row].high || has_controls(text)) {
         return fail(ERR_BAD_REQUEST, "%s: from %lld to %lld bytes without control characters are expected",
                     rows[row].word, (long long)rows[row].low, (long long)rows[row].high);
     }
     if (rows[row].kind == PAGES) {
         struct ranges ranges cleanup(ranges_done) = {0};
-        if (ranges_parse(value, &ranges) != 0) {
+        if (ranges_parse(text, &ranges) != 0) {
             return fail(ERR_BAD_REQUEST, "%s: %s", rows[row].word, error_detail());
         }
     }
     char **place = member(wish, row);
     free(*place);
-    *place = utf8_valid_copy(value, length);
+    *place = take(text);
     return 0;
 }
 
@@ -93,11 +94,16 @@ void wish_take_file_name(struct wish *wish, const char *file_name) {
     if (wish->name || !*piece) {
         return;
     }
-    char *name cleanup(drop_memory) = copy_bytes(piece, strnlen(piece, MOST_BYTES));
+    char *name = utf8_valid_copy(piece, strlen(piece));
+    size_t length = strnlen(name, MOST_BYTES);
+    while ((name[length] & 0xC0) == 0x80) { /* not in the middle of a character */
+        length--;
+    }
+    name[length] = '\0';
     for (char *byte = name; *byte; byte++) {
         *byte = (unsigned char)*byte < 0x20 || *byte == 0x7F ? '?' : *byte;
     }
-    wish->name = utf8_valid_copy(name, strlen(name));
+    wish->name = name;
 }
 
 static int set_member(struct wish *wish, const char *word, const struct json *value) {

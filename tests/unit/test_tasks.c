@@ -83,6 +83,38 @@ static void wrong_wishes_say_what_is_expected(void **state) {
     assert_string_equal(text, "{}");
 }
 
+static void names_of_files_are_made_fit_to_be_shown(void **state) {
+    (void)state;
+    char longest[801], umlauts[601];
+    memset(longest, 0xFF, 800);
+    longest[800] = '\0';
+    for (size_t i = 0; i < 600; i++) {
+        umlauts[i] = i % 2 == 1 ? (char)0xA4 : (char)0xC3;
+    }
+    umlauts[600] = '\0';
+    const struct {
+        const char *told;
+        size_t length;
+        const char *name; /* NULL: only its length is looked at */
+    } cases[] = {
+        {"a.pdf", 5, "a.pdf"},   {"/etc/passwd", 6, "passwd"}, {"C:\\x\\b.pdf", 5, "b.pdf"}, {"..\\../c", 1, "c"},
+        {"a\nb\x7f", 4, "a?b?"}, {longest, 255, NULL},         {umlauts, 254, NULL},
+    };
+    for (size_t i = 0; i < array_length(cases); i++) {
+        struct wish wish cleanup(wish_done) = {0};
+        wish_take_file_name(&wish, cases[i].told);
+        assert_int_equal(strlen(wish.name), cases[i].length);
+        assert_true(!cases[i].name || strcmp(wish.name, cases[i].name) == 0);
+        char *text cleanup(drop_memory) = wish_text(&wish);
+        assert_int_equal(wish_set_json(&wish, text, strlen(text)), 0); /* as it comes back from the store */
+    }
+    struct wish none cleanup(wish_done) = {0}, known cleanup(wish_done) = {.name = copy_string("known")};
+    wish_take_file_name(&none, "a/");
+    assert_null(none.name);
+    wish_take_file_name(&known, "other");
+    assert_string_equal(known.name, "known");
+}
+
 /* Order */
 
 static void priority_goes_first_and_waiting_counts(void **state) {
@@ -464,6 +496,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wishes_come_from_either_side),
         cmocka_unit_test(wrong_wishes_say_what_is_expected),
+        cmocka_unit_test(names_of_files_are_made_fit_to_be_shown),
         cmocka_unit_test(priority_goes_first_and_waiting_counts),
         cmocka_unit_test(retrying_makes_sense_when_places_get_free),
         TEST(a_task_is_read_page_by_page),
