@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 from octavo import BIN
 
@@ -160,3 +161,32 @@ def read_events(response, most=None):
             if most and len(events) == most:
                 break
     return events
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def children_of(pid):
+    return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/stat")
+            if re.search(rf"\) \S {pid} ", read_or_empty(path))]
+
+
+def read_or_empty(path):
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def is_problem(answer, status, code):
+    assert answer.status == status, answer
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json
+    assert problem["status"] == status and problem["code"] == code, problem
+    assert problem["type"] == f"urn:octavo:error:{code}" and problem["request_id"] == answer.headers["X-Request-Id"]
+    assert problem["title"] and problem["advice"]
+    return problem["detail"]

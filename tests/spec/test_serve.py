@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from octavo import LETTER, ROOT, octavo, pdf, require_models, schema
-from server import Server, multipart, read_events, receive_all
+from server import Server, children_of, is_problem, multipart, read_events, read_or_empty, receive_all, wait_for
 
 NOBODY = "0123456789abcdefghjkmnpqrs"
 SAMPLES = ROOT / "tests" / "samples"
@@ -28,16 +28,6 @@ def shared(tmp_path_factory):
     """A server for what leaves it as it was."""
     with Server(tmp_path_factory.mktemp("shared") / "data", "--max-upload", "1M", "--worker-idle", 600) as server:
         yield server
-
-
-def is_problem(answer, status, code):
-    assert answer.status == status, answer
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    problem = answer.json
-    assert problem["status"] == status and problem["code"] == code, problem
-    assert problem["type"] == f"urn:octavo:error:{code}" and problem["request_id"] == answer.headers["X-Request-Id"]
-    assert problem["title"] and problem["advice"]
-    return problem["detail"]
 
 
 def text_of(lines):
@@ -311,29 +301,7 @@ def test_request_ids_are_kept_if_they_are_sane(shared):
         assert re.fullmatch("[a-z0-5]{16}", own)
 
 
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 # Cancelling
-
-
-def test_cancelled_task_stops_within_a_second(shared):
-    task = shared.submit(pdf(200))
-    shared.wait_until(task, lambda state: state["pages_done"] > 0)
-    start = time.monotonic()
-    answer = shared.request("POST", f"/v1/tasks/{task}/cancel")
-    assert answer.status == 200 and answer.json["state"] == "cancelled" and answer.json["error"]["code"] == "cancelled"
-    wait_for(lambda: shared.get("/v1/pool").json["documents"]["in_work"] == 0, 1)
-    assert time.monotonic() - start < 1
-    wait_for(lambda: not {"bitmap", "drawing"} & set(shared.get("/v1/memory").json["ledger"]["kinds"]), 2)
-    is_problem(shared.request("POST", f"/v1/tasks/{task}/cancel"), 409, "task_over")
-    partial = shared.get(f"/v1/tasks/{task}/result")
-    assert partial.status == 200 and partial.headers["Octavo-Complete"] == "false" and not partial.json["complete"]
-    jsonschema.validate(partial.json, schema())
 
 
 def test_queued_task_can_be_cancelled_and_removed(shared):
@@ -346,15 +314,6 @@ def test_queued_task_can_be_cancelled_and_removed(shared):
         assert answer.status == 204 and answer.body == b""
         is_problem(shared.get(f"/v1/tasks/{task}"), 404, "not_found")
         assert not list(Path(shared.data).rglob(task))
-
-
-def test_client_that_goes_away_cancels(shared):
-    connection = shared.connect()
-    connection.request("POST", "/v1/ocr", pdf(100))
-    wait_for(lambda: shared.get("/v1/pool").json["documents"]["in_work"] == 1)
-    connection.close()
-    wait_for(lambda: shared.get("/v1/pool").json["documents"]["in_work"] == 0, 2)
-    wait_for(lambda: not {"bitmap", "drawing", "result"} & set(shared.get("/v1/memory").json["ledger"]["kinds"]), 2)
 
 
 def test_deadline_ends_a_task(shared):
@@ -469,30 +428,6 @@ def test_many_clients_at_once(shared):
     assert sorted(answers) == sorted(f"Page number {number % 9 + 1}\n" for number in range(18))
 
 
-def test_slow_clients_are_cut_and_others_served(tmp_path):
-    config = tmp_path / "octavo.yaml"
-    config.write_text("server:\n  send_timeout: 1\n")
-    with Server(tmp_path / "data", "--config", config) as server:
-        slow = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(20)]
-        for client in slow[:10]:
-            client.sendall(b"GET /healthz HTTP/1.1\r\nX-")
-        for client in slow[10:]:
-            client.sendall(b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
-        start = time.monotonic()
-        while time.monotonic() - start < 4 and "octavo_http_cut_total 20" not in server.get("/metrics").text:
-            for client in slow:
-                try:
-                    client.send(b"x")  # a byte now and then does not help
-                except OSError:
-                    pass
-            time.sleep(0.2)
-        assert "octavo_http_cut_total 20" in server.get("/metrics").text
-        for client in slow:
-            receive_all(client)
-            client.close()
-        assert not list((tmp_path / "data" / "documents").iterdir())
-
-
 def test_book_makes_room_for_a_letter(tmp_path):
     """One place: a letter that comes later is read in the middle of the book."""
     with Server(tmp_path / "data", "--jobs", 1) as server:
@@ -554,18 +489,6 @@ def test_killed_server_goes_on_where_it_was(tmp_path):
         assert [kind for _, kind, _ in events].count("queued") >= 4
         assert server.get(f"/v1/tasks/{letter}/result?format=text").text == octavo("ocr", LETTER).stdout
         assert not list((tmp_path / "data" / "documents").iterdir())
-
-
-def children_of(pid):
-    return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/stat")
-            if re.search(rf"\) \S {pid} ", read_or_empty(path))]
-
-
-def read_or_empty(path):
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
 
 
 def test_killed_server_takes_its_children_with_it(tmp_path):
@@ -630,17 +553,6 @@ def test_second_signal_ends_at_once_and_loses_nothing(tmp_path):
     server.start()
     with server:
         assert server.wait_for_end(task)["state"] == "done"
-
-
-def test_grace_is_bounded(tmp_path):
-    with Server(tmp_path / "data", "--grace", 1) as server:
-        connection = server.connect()
-        connection.request("POST", "/v1/ocr", pdf(400))
-        wait_for(lambda: server.get("/v1/pool").json["documents"]["in_work"] == 1)
-        start = time.monotonic()
-        assert server.stop() == 0
-        assert time.monotonic() - start < 8
-        assert any("the time to end is over" in line for line in server.log)
 
 
 def test_one_server_for_a_folder(tmp_path):
@@ -710,12 +622,3 @@ def test_supervisor_is_notified(tmp_path):
             server.process.send_signal(signal.SIGTERM)
             assert supervisor.recv(100) == b"STOPPING=1"
             server.wait()
-
-
-def test_idle_server_is_one_small_process(tmp_path):
-    with Server(tmp_path / "data", "--worker-idle", 1) as server:
-        server.wait_for_end(server.submit(pdf(3)))
-        wait_for(lambda: not children_of(server.process.pid))
-        memory = server.get("/v1/memory").json["now"]
-        assert memory["worker"] == memory["rasters"] == 0 and memory["server"] < 20e6, memory
-        assert len(os.listdir(f"/proc/{server.process.pid}/fd")) < 40
