@@ -14,17 +14,15 @@ static const int64_t SECOND = 1000000000;
 enum { MOST_WAIT = 300, USUAL_LIMIT = 50, MOST_LIMIT = 1000 };
 
 const struct http_route api_routes[] = {
-#define ROUTE(symbol, method, path, query, body, answers, summary)                                                     \
-    {method,                                                                                                           \
-     path,                                                                                                             \
-     body ? NULL : query,                                                                                              \
-     body,                                                                                                             \
-     api_##symbol,                                                                                                     \
-     body ? api_upload_begin : NULL,                                                                                   \
-     body ? api_upload_part : NULL,                                                                                    \
-     body                       ? api_upload_end                                                                       \
-     : api_##symbol == api_task ? api_task_end                                                                         \
-                                : NULL},
+#define ROUTE(symbol, verb, address, parameters, body, answers, summary)                                               \
+    {.method = verb,                                                                                                   \
+     .path = address,                                                                                                  \
+     .query = body ? NULL : parameters,                                                                                \
+     .takes_body = body,                                                                                               \
+     .answer = api_##symbol,                                                                                           \
+     .begin = body ? api_upload_begin : NULL,                                                                          \
+     .part = body ? api_upload_part : NULL,                                                                            \
+     .end = api_end},
 #include "table/routes.def"
 #undef ROUTE
     {0},
@@ -85,6 +83,13 @@ void api_drop(struct api **api) {
 int64_t api_retry_after(void *context) {
     const struct api *api = context;
     return tasks_retry_after(api->tasks);
+}
+
+void api_end(void *context, struct http_request *request) {
+    struct request_state *state = http_state(request);
+    if (state) {
+        state->end(context, state);
+    }
 }
 
 /* Parameters */
@@ -192,9 +197,17 @@ void api_answer_task(struct api *api, struct http_request *request, const char *
 
 /* Somebody who waits for the end of a task. */
 struct waiting {
+    struct request_state state;
     struct watcher watcher;
     int64_t until;
 };
+
+static void end_waiting(struct api *api, struct request_state *state) {
+    struct waiting *waiting = (struct waiting *)state;
+    (void)api;
+    watch_end(&waiting->watcher);
+    free(waiting);
+}
 
 static bool goes_on(struct api *api, const char *id) {
     struct task_row row cleanup(task_row_done) = {0};
@@ -212,6 +225,7 @@ void api_task(void *context, struct http_request *request) {
     }
     if (seconds > 0 && !waiting && id_is_sound(id)) {
         waiting = alloc(1, sizeof(*waiting));
+        waiting->state.end = end_waiting;
         waiting->until = clock_now() + seconds * SECOND;
         watch_begin(api, &waiting->watcher, id, request);
         http_set_state(request, waiting);
@@ -221,15 +235,6 @@ void api_task(void *context, struct http_request *request) {
         return;
     }
     api_answer_task(api, request, id, 200);
-}
-
-void api_task_end(void *context, struct http_request *request) {
-    struct waiting *waiting = http_state(request);
-    (void)context;
-    if (waiting) {
-        watch_end(&waiting->watcher);
-        free(waiting);
-    }
 }
 
 void api_cancel(void *context, struct http_request *request) {

@@ -46,10 +46,14 @@ extern const char api_schemas[];
 #include "table/routes.def"
 #undef ROUTE
 
-/* Documents on their way in (upload.c), and what else has a life of its own. */
+/* Documents on their way in (upload.c). */
 void api_upload_begin(void *context, struct http_request *request);
 int api_upload_part(void *context, struct http_request *request, const struct http_part *part);
-void api_upload_end(void *context, struct http_request *request);
-void api_task_end(void *context, struct http_request *request);
+
+/* What a request holds begins with how to let go of it; api_end() does so, however the request ends. */
+struct request_state {
+    void (*end)(struct api *api, struct request_state *state);
+};
+void api_end(void *context, struct http_request *request);
 
 #endif

@@ -13,6 +13,7 @@
 enum { OPTIONS_BYTES = 64 * 1024 };
 
 struct upload {
+    struct request_state state;
     struct api *api;
     bool at_once; /* POST /v1/ocr */
     struct wish wish;
@@ -51,9 +52,26 @@ static int read_head(struct upload *upload, const struct http_request *request) 
     return result ? result : tasks_check_room(api->tasks, http_body_bytes(request));
 }
 
+/* Also where the client went away before all had come, or while it is read. */
+static void end_upload(struct api *api, struct request_state *state) {
+    struct upload *upload = (struct upload *)state;
+    if (upload->direct.request) {
+        api->host.end_direct(api->host.context, &upload->direct);
+        free(upload->direct.detail);
+    }
+    if (upload->named) {
+        blobs_remove_document(tasks_blobs(api->tasks), upload->id);
+    }
+    drop_fd(&upload->fd);
+    digest_drop(&upload->digest);
+    wish_done(&upload->wish);
+    buffer_done(&upload->options);
+    free(upload);
+}
+
 void api_upload_begin(void *context, struct http_request *request) {
     struct upload *upload = alloc(1, sizeof(*upload));
-    *upload = (struct upload){.api = context, .fd = -1, .digest = digest_new()};
+    *upload = (struct upload){.state.end = end_upload, .api = context, .fd = -1, .digest = digest_new()};
     upload->at_once = http_route(request)->answer == api_ocr;
     http_set_state(request, upload);
     int result = read_head(upload, request);
@@ -199,25 +217,4 @@ void api_ocr(void *context, struct http_request *request) {
     } else {
         http_wait(request, INT64_MAX);
     }
-}
-
-/* Also where the client went away before all had come, or while it is read. */
-void api_upload_end(void *context, struct http_request *request) {
-    struct upload *upload = http_state(request);
-    struct api *api = context;
-    if (!upload) {
-        return;
-    }
-    if (upload->direct.request) {
-        api->host.end_direct(api->host.context, &upload->direct);
-        free(upload->direct.detail);
-    }
-    if (upload->named) {
-        blobs_remove_document(tasks_blobs(api->tasks), upload->id);
-    }
-    drop_fd(&upload->fd);
-    digest_drop(&upload->digest);
-    wish_done(&upload->wish);
-    buffer_done(&upload->options);
-    free(upload);
 }
