@@ -132,6 +132,12 @@ static int add_page(const struct output *output, const char *text, size_t length
     return 0;
 }
 
+/* A task that is removed while its result is sent has no pages any more. */
+static bool is_there(const struct result_stream *stream) {
+    struct task_row row cleanup(task_row_done) = {0};
+    return tasks_find(stream->api->tasks, stream->row.id, &row) == 0;
+}
+
 static enum http_next next_piece(void *context, struct buffer *to) {
     struct result_stream *stream = context;
     char *text cleanup(drop_memory) = NULL;
@@ -146,6 +152,9 @@ static enum http_next next_piece(void *context, struct buffer *to) {
     }
     if (tasks_read_after(stream->api->tasks, &stream->row, before, &page, &text, &length) != 0 ||
         (page > 0 && add_page(stream->output, text, length, before == 0, to) != 0)) {
+        return HTTP_CUT;
+    }
+    if (page == 0 && !is_there(stream)) {
         return HTTP_CUT;
     }
     stream->page = page > 0 ? page : UINT32_MAX;

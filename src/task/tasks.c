@@ -118,9 +118,14 @@ static int take_over(struct tasks *tasks) {
     return result;
 }
 
-static bool wants_document(void *context, const char *id) { return book_find(context, id) != NULL; }
-
 /* A store that cannot say keeps them. */
+static bool wants_document(void *context, const char *id) {
+    struct tasks *tasks = context;
+    struct task_row row cleanup(task_row_done) = {0};
+    int result = tasks->kind->find(tasks->store, id, &row);
+    return result == 0 ? !task_state_is_over(row.state) : result != ERR_NOT_FOUND;
+}
+
 static bool wants_pages(void *context, const char *id) {
     struct tasks *tasks = context;
     struct task_row row cleanup(task_row_done) = {0};
