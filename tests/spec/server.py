@@ -16,8 +16,8 @@ from octavo import BIN
 class Server:
     """`octavo serve` on a free port; stopped, and checked to have ended well, at the end of a with block."""
 
-    def __init__(self, data, *options, environment=None):
-        self.data, self.options = data, options
+    def __init__(self, data, *options, environment=None, before=()):
+        self.data, self.options, self.before = data, options, before
         self.environment = dict(os.environ, **(environment or {}))
         self.process = None
         self.log = []
@@ -26,7 +26,8 @@ class Server:
     def start(self):
         self.log = []
         self.process = subprocess.Popen(
-            [BIN / "octavo", "serve", "--listen", "127.0.0.1:0", "--data", self.data, "--threads", "2", *map(str, self.options)],
+            [*self.before, BIN / "octavo", "serve", "--listen", "127.0.0.1:0", "--data", self.data, "--threads", "2",
+             *map(str, self.options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
         self.first = self.process.stdout.readline()
         match = re.match(r"octavo serves http://127\.0\.0\.1:(\d+), ", self.first)

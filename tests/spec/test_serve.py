@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -622,3 +623,33 @@ def test_supervisor_is_notified(tmp_path):
             server.process.send_signal(signal.SIGTERM)
             assert supervisor.recv(100) == b"STOPPING=1"
             server.wait()
+
+
+def small_disk(folder, megabytes):
+    """The start of a command in a name space of its own, with a small file system at folder."""
+    folder.mkdir()
+    mount = ["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o size={megabytes}m none {folder} && exec \"$@\"", "sh"]
+    if subprocess.run([*mount, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk is not allowed here")
+    return mount
+
+
+def test_full_disk_is_told_and_work_goes_on(tmp_path):
+    server = Server(tmp_path / "disk", before=small_disk(tmp_path / "disk", 2))
+    disk = Path(f"/proc/{server.process.pid}/root{tmp_path}/disk")
+    with server:
+        task = server.submit(pdf(60))
+        server.wait_until(task, lambda state: state["pages_done"] > 0)
+        filler = disk / "filler"
+        with open(filler, "wb", buffering=0) as file, pytest.raises(OSError):
+            while True:
+                file.write(b"x" * 4096)
+        wait_for(lambda: server.get("/readyz").status == 503)
+        assert server.get("/readyz").json["reasons"][0]["code"] == "disk_full"
+        is_problem(server.request("POST", "/v1/tasks", b"x" * 100000), 507, "disk_full")
+        is_problem(server.request("POST", "/v1/ocr", pdf(1)), 507, "disk_full")
+        filler.unlink()
+        end = server.wait_for_end(task)
+        assert end["state"] == "done" and server.get("/readyz").status == 200
+        result = server.get(f"/v1/tasks/{task}/result").json
+        assert texts_of(result) == [(n, [f"Page number {n}"]) for n in range(1, 61)]
