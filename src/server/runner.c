@@ -13,9 +13,10 @@
 
 static const int64_t SECOND = 1000000000;
 enum {
-    MOST_WAITING = 64, /* that are to be read at once */
-    TURN_SECONDS = 5,  /* a document that takes longer makes room for one that waits */
-    FIRST_PAUSE = 1,   /* seconds after a failure of all */
+    MOST_WAITING = 64,    /* that are to be read at once */
+    TURN_SECONDS = 5,     /* a document that takes longer makes room for one that waits */
+    FORGIVEN_CRASHES = 1, /* of a task's rasters */
+    FIRST_PAUSE = 1,      /* seconds after a failure of all */
     LONGEST_PAUSE = 30,
 };
 
@@ -347,9 +348,13 @@ static void finish_direct(struct run *run, struct job *job) {
     api_direct_over(direct);
 }
 
-/* Whether its pages are not all dealt with for a reason that is not its own. */
+/* Whether its pages are not all dealt with for a reason that is not its own: a raster that dies may have been killed.
+ */
 static bool goes_back(const struct runner *runner, const struct run *run) {
     const struct job *job = run->job;
+    if (job->error == ERR_RASTER_CRASHED && job->error_detail && run->task->crashes++ < FORGIVEN_CRASHES) {
+        return true;
+    }
     bool failed = job->error_detail != NULL; /* as a whole, not only a page of it */
     return run->unwritten || runner->giving_up || (job->winding_up && !failed && !job->result.complete);
 }
@@ -369,7 +374,7 @@ static void finish_task(struct runner *runner, struct run *run) {
         log_line(LOG_WARNING, "task %s: %s: %s", run->task->row.id, error_sentence(job->error), job->error_detail);
     }
     if (!run->opened && job->wanted > 0) {
-        tasks_opened(run->task, job->result.format, job->worker->engine, job->result.page_total, job->wanted);
+        tasks_opened(run->task, job->result.format, job->result.engine, job->result.page_total, job->wanted);
     }
     end_task(runner, run->task, &end);
 }

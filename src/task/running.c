@@ -102,7 +102,9 @@ int tasks_done_pages(struct tasks *tasks, struct task *task, void (*each)(void *
 
 void tasks_opened(struct task *task, const char *format, const char *engine, uint32_t document_pages, uint32_t pages) {
     set_text(&task->row.format, format);
-    set_text(&task->row.engine, engine);
+    if (engine) { /* none was needed for a task whose pages were all read before */
+        set_text(&task->row.engine, engine);
+    }
     task->row.document_pages = document_pages;
     task->row.pages = pages;
 }

@@ -35,6 +35,7 @@ struct task {
     int64_t deadline;     /* clock; INT64_MAX: none */
     struct stages stages; /* sum over its pages */
     double seconds;       /* of work before this run */
+    int crashes;          /* of the process that decodes it */
     void *owner;          /* for whoever runs it */
 };
 
@@ -97,7 +98,7 @@ int tasks_next(struct tasks *tasks, struct task **ret);
 /* Calls each() with the number of every page that has been dealt with. Sums and errors of them are in the task then. */
 int tasks_done_pages(struct tasks *tasks, struct task *task, void (*each)(void *context, uint32_t page), void *context);
 
-/* What opening the document told; it is written with the first page. */
+/* What opening the document told; it is written with the first page. engine NULL: as it was. */
 void tasks_opened(struct task *task, const char *format, const char *engine, uint32_t document_pages, uint32_t pages);
 
 /* A page that was read; one that could not be. What the store fails with: the caller returns the task. */

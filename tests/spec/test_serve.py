@@ -1,9 +1,12 @@
 """The server: the real program over HTTP, with what clients do right and wrong."""
+import http.client
 import json
 import os
+import random
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -653,3 +656,95 @@ def test_full_disk_is_told_and_work_goes_on(tmp_path):
         assert end["state"] == "done" and server.get("/readyz").status == 200
         result = server.get(f"/v1/tasks/{task}/result").json
         assert texts_of(result) == [(n, [f"Page number {n}"]) for n in range(1, 61)]
+
+
+def test_task_that_had_only_to_be_ended_is(tmp_path):
+    """Killed between its last page and its end: nothing of it is read again."""
+    server = Server(tmp_path / "data")
+    with server:
+        task = server.submit(pdf(2))
+        before = server.wait_for_end(task)
+        lines = texts_of(server.get(f"/v1/tasks/{task}/result").json)
+    with sqlite3.connect(tmp_path / "data" / "octavo.db") as database:
+        database.execute("UPDATE tasks SET state = 'running', ended = 0, warnings = NULL")
+    (tmp_path / "data" / "documents" / task).write_bytes(pdf(2))
+    server.start()
+    with server:
+        end = server.wait_for_end(task)
+        assert (end["state"], end["pages"], end["pages_done"], end["engine"]) == ("done", 2, 2, before["engine"])
+        assert texts_of(server.get(f"/v1/tasks/{task}/result").json) == lines
+        events = read_events(Lines(server.get(f"/v1/tasks/{task}/events").body))
+        assert [kind for _, kind, _ in events].count("page") == 2
+
+
+def test_raster_that_dies_once_is_forgiven(tmp_path):
+    with Server(tmp_path / "data") as server:
+        task = server.submit(pdf(60))
+        server.wait_until(task, lambda state: state["pages_done"] > 0)
+        kill_child(server, "octavo-raster")
+        again = server.wait_until(task, lambda state: state["pages_done"] > 10)
+        assert again["state"] == "running"
+        kill_child(server, "octavo-raster")
+        end = server.wait_for_end(task)
+        assert end["state"] == "failed" and end["error"]["code"] == "raster_crashed"
+        assert server.get(f"/v1/tasks/{task}/result").headers["Octavo-Complete"] == "false"
+
+
+def kill_child(server, name):
+    pids = [pid for pid in children_of(server.process.pid) if read_or_empty(Path(f"/proc/{pid}/comm")).startswith(name)]
+    assert pids
+    os.kill(pids[0], signal.SIGKILL)
+
+
+def test_kills_at_random_moments_lose_nothing(tmp_path):
+    """Server and children, under load: every accepted task ends once, with what an undisturbed run reads."""
+    chance = random.Random(8)
+    server = Server(tmp_path / "data", "--jobs", 4)
+    accepted, stop = {}, threading.Event()
+
+    def send(client):
+        number = 0
+        while not stop.is_set():
+            pages = (client + number) % 6 + 1
+            try:
+                answer = server.request("POST", f"/v1/tasks?key={client}-{number}", pdf(pages), timeout=20)
+                assert answer.status in (200, 201), answer
+                accepted[answer.json["id"]] = pages
+                number += 1
+            except (OSError, http.client.HTTPException):
+                pass  # it was killed: the same key again
+            stop.wait(1)
+    clients = [threading.Thread(target=send, args=(client,)) for client in range(3)]
+    for client in clients:
+        client.start()
+    for _ in range(12):
+        time.sleep(chance.random() * 1.5)
+        children = children_of(server.process.pid)
+        if chance.random() < 0.6 or not children:
+            server.kill()
+            server.start()
+        else:
+            try:
+                os.kill(chance.choice(children), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+    stop.set()
+    for client in clients:
+        client.join()
+    with server:
+        assert accepted
+        for task, pages in accepted.items():
+            end = server.wait_for_end(task)
+            crashed = end["state"] == "failed" and end["error"]["code"] in ("raster_crashed", "worker_crashed")
+            assert end["state"] == "done" or crashed, end
+            if not crashed:  # killed twice: told, not lost
+                result = server.get(f"/v1/tasks/{task}/result").json
+                assert texts_of(result) == [(n, [f"Page number {n}"]) for n in range(1, pages + 1)]
+        kinds = [[kind for _, kind in listed_events(server, task)] for task in accepted]
+        assert all(sum(kind in ("done", "failed") for kind in events) == 1 for events in kinds)
+        assert len(server.get("/v1/tasks?limit=1000").json["tasks"]) == len(accepted)
+        assert not list((tmp_path / "data" / "documents").iterdir())
+
+
+def listed_events(server, task):
+    return [(number, kind) for number, kind, _ in read_events(Lines(server.get(f"/v1/tasks/{task}/events").body))]
