@@ -9,14 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "scratch.h"
 
 #include <cmocka.h> /* last: it has a macro fail() */
 
@@ -119,7 +123,7 @@ static void json_comes_back_as_it_was(void **state) {
 
 static void what_is_no_json_is_refused(void **state) {
     (void)state;
-    static const char *const bad[] = {"", "{", "{\"a\":}", "nope", "{\"a\":\"\\u12\"}", "[1,2"};
+    static const char *const bad[] = {"", "{", "{\"a\":}", "nope", "{\"a\":\"\\u12\"}", "[1,2", "{} x", "1 2"};
     for (size_t i = 0; i < array_length(bad); i++) {
         struct json *value = NULL;
         assert_int_equal(json_parse(bad[i], strlen(bad[i]), &value), ERR_PROTOCOL);
@@ -215,8 +219,51 @@ static void a_file_is_read_up_to_a_limit(void **state) {
     free(path);
 }
 
+static void a_digest_is_sha256(void **state) {
+    (void)state;
+    char text[DIGEST_BYTES];
+    struct digest *digest = digest_new();
+    digest_add(digest, "a", 1);
+    digest_add(digest, "bc", 2);
+    digest_take(&digest, text);
+    assert_null(digest);
+    assert_string_equal(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); /* FIPS 180 */
+    digest = digest_new();
+    digest_drop(&digest);
+    digest_drop(&digest);
+}
+
+static void times_are_told_in_utc(void **state) {
+    (void)state;
+    char *text cleanup(drop_memory) = clock_text(INT64_C(1790213730123)), *start cleanup(drop_memory) = clock_text(0);
+    assert_string_equal(text, "2026-09-24T01:35:30.123Z");
+    assert_string_equal(start, "1970-01-01T00:00:00.000Z");
+    assert_true(clock_wall() > INT64_C(1700000000000));
+}
+
+static void folders_are_made_with_their_parents(void **state) {
+    (void)state;
+    char root[] = "/tmp/octavo-base-XXXXXX";
+    assert_non_null(mkdtemp(root));
+    char *deep cleanup(drop_memory) = format("%s/a/b", root), *file cleanup(drop_memory) = format("%s/a/file", root);
+    char *below cleanup(drop_memory) = format("%s/c", file);
+    struct stat status;
+    assert_int_equal(file_make_folder(deep), 0);
+    assert_int_equal(file_make_folder(deep), 0); /* it is there */
+    assert_int_equal(stat(deep, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0700);
+    assert_int_equal(file_replace(file, "x", 1), 0);
+    assert_int_equal(file_make_folder(file), ERR_OUTPUT);
+    assert_int_equal(file_make_folder(below), ERR_OUTPUT);
+    assert_non_null(strstr(error_detail(), "Not a directory"));
+    assert_int_equal(scratch_remove(root), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_digest_is_sha256),
+        cmocka_unit_test(times_are_told_in_utc),
+        cmocka_unit_test(folders_are_made_with_their_parents),
         cmocka_unit_test(every_error_has_words),
         cmocka_unit_test(a_detail_may_quote_the_one_before),
         cmocka_unit_test(an_overflowing_size_is_refused),
