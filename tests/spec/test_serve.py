@@ -30,7 +30,8 @@ def models():
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """A server for what leaves it as it was."""
-    with Server(tmp_path_factory.mktemp("shared") / "data", "--max-upload", "1M", "--worker-idle", 600) as server:
+    with Server(tmp_path_factory.mktemp("shared") / "data", "--max-upload", "1M", "--worker-idle", 600,
+                environment={"OCTAVO_SERVER_SEND_TIMEOUT": "5"}) as server:
         yield server
 
 
