@@ -14,10 +14,11 @@ static const int64_t SECOND = 1000000000;
 enum { MOST_WAIT = 300, USUAL_LIMIT = 50, MOST_LIMIT = 1000 };
 
 const struct http_route api_routes[] = {
-#define ROUTE(symbol, verb, address, parameters, body, answers, summary)                                               \
+#define ROUTE(symbol, verb, address, needs, parameters, body, answers, summary)                                        \
     {.method = verb,                                                                                                   \
      .path = address,                                                                                                  \
      .query = body ? NULL : parameters,                                                                                \
+     .scope = SCOPE_##needs,                                                                                           \
      .takes_body = body,                                                                                               \
      .answer = api_##symbol,                                                                                           \
      .begin = body ? api_upload_begin : NULL,                                                                          \
@@ -184,7 +185,7 @@ struct json *api_task_to_json(struct api *api, const struct task_row *row) {
 
 void api_answer_task(struct api *api, struct http_request *request, const char *id, int status) {
     struct task_row row cleanup(task_row_done) = {0};
-    int result = tasks_find(api->tasks, id, &row);
+    int result = api_find(api, request, id, &row);
     if (result != 0) {
         http_answer_problem(request, result, error_detail());
         return;
@@ -209,9 +210,9 @@ static void end_waiting(struct api *api, struct request_state *state) {
     free(waiting);
 }
 
-static bool goes_on(struct api *api, const char *id) {
+static bool goes_on(struct api *api, const struct http_request *request, const char *id) {
     struct task_row row cleanup(task_row_done) = {0};
-    return tasks_find(api->tasks, id, &row) == 0 && !task_state_is_over(row.state);
+    return api_find(api, request, id, &row) == 0 && !task_state_is_over(row.state);
 }
 
 void api_task(void *context, struct http_request *request) {
@@ -230,7 +231,8 @@ void api_task(void *context, struct http_request *request) {
         watch_begin(api, &waiting->watcher, id, request);
         http_set_state(request, waiting);
     }
-    if (waiting && clock_now() < waiting->until && !api->host.is_draining(api->host.context) && goes_on(api, id)) {
+    if (waiting && clock_now() < waiting->until && !api->host.is_draining(api->host.context) &&
+        goes_on(api, request, id)) {
         http_wait(request, waiting->until);
         return;
     }
@@ -240,7 +242,9 @@ void api_task(void *context, struct http_request *request) {
 void api_cancel(void *context, struct http_request *request) {
     struct api *api = context;
     const char *id = http_argument(request, 0);
-    int result = tasks_cancel(api->tasks, id);
+    struct task_row row cleanup(task_row_done) = {0};
+    int result = api_find(api, request, id, &row);
+    result = result ? result : tasks_cancel(api->tasks, id);
     if (result != 0) {
         http_answer_problem(request, result, error_detail());
     } else {
@@ -250,7 +254,9 @@ void api_cancel(void *context, struct http_request *request) {
 
 void api_remove(void *context, struct http_request *request) {
     struct api *api = context;
-    int result = tasks_remove(api->tasks, http_argument(request, 0));
+    struct task_row row cleanup(task_row_done) = {0};
+    int result = api_find(api, request, http_argument(request, 0), &row);
+    result = result ? result : tasks_remove(api->tasks, row.id);
     if (result != 0) {
         http_answer_problem(request, result, error_detail());
     } else {
@@ -313,6 +319,7 @@ void api_list(void *context, struct http_request *request) {
         http_answer_problem(request, result, error_detail());
         return;
     }
+    query.owner = api_sees_all(request) ? NULL : api_owner(request);
     query.beyond = cursor;
     query.limit = limit + 1; /* one more tells whether there are more */
     struct listing listing = {.api = api, .room = (size_t)query.limit};

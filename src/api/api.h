@@ -12,6 +12,7 @@
 #include "pool/pool.h"
 #include "task/tasks.h"
 
+struct access;
 struct api;
 struct json;
 
@@ -31,7 +32,8 @@ struct direct {
 
 struct api_host {
     void *context;
-    struct pool *pool; /* to look at */
+    struct pool *pool;     /* to look at */
+    struct access *access; /* NULL: there are no keys, everybody may do all */
     /* Reads it when there is room, then calls api_direct_over(). ERR_BUSY. */
     int (*begin_direct)(void *context, struct direct *direct);
     /* It is not wanted any more, in work or over: what the host holds of it is freed. */
@@ -58,6 +60,7 @@ void api_wake_all(struct api *api);
 void api_direct_over(struct direct *direct);
 
 /* For http_options. */
+int api_admit(void *context, struct http_request *request);
 int64_t api_retry_after(void *context);
 
 #endif

@@ -41,16 +41,17 @@ static bool tell(void *context, const struct task_event *event) {
     return ++telling->count < MOST_AT_ONCE;
 }
 
-static bool has_ended(struct api *api, const char *id) {
+/* Or is not to be seen any more: gone, or its key is. */
+static bool has_ended(struct api *api, const struct http_request *request, const char *id) {
     struct task_row row cleanup(task_row_done) = {0};
-    return tasks_find(api->tasks, id, &row) != 0 || task_state_is_over(row.state);
+    return api_find(api, request, id, &row) != 0 || task_state_is_over(row.state);
 }
 
 /* Whether it has ended is asked first: its last event is told then. */
 static enum http_next next_events(void *context, struct buffer *to) {
     struct event_stream *stream = context;
     struct api *api = stream->api;
-    bool ended = has_ended(api, stream->watcher.id);
+    bool ended = has_ended(api, stream->request, stream->watcher.id);
     struct telling telling = {.stream = stream, .to = to};
     if (tasks_event_list(api->tasks, stream->number, stream->last, tell, &telling) != 0) {
         return HTTP_CUT;
@@ -103,7 +104,7 @@ void api_events(void *context, struct http_request *request) {
     int64_t last = 0;
     bool more = false;
     int result = read_last(request, &last);
-    result = result ? result : tasks_find(api->tasks, http_argument(request, 0), &row);
+    result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     result = result ? result : tasks_event_list(api->tasks, row.number, last, note_any, &more);
     if (result != 0) {
         http_answer_problem(request, result, error_detail());

@@ -2,6 +2,7 @@
 #ifndef OCTAVO_API_INSIDE_H
 #define OCTAVO_API_INSIDE_H
 
+#include "access/access.h"
 #include "api/api.h"
 #include "output/output.h"
 
@@ -22,6 +23,13 @@ struct api {
 void watch_begin(struct api *api, struct watcher *watcher, const char *id, struct http_request *request);
 void watch_end(struct watcher *watcher);
 
+/* Whether the client of a request sees the tasks of all; the id of its key, NULL: there are no keys. */
+bool api_sees_all(const struct http_request *request);
+const char *api_owner(const struct http_request *request);
+
+/* tasks_find() for a client: what is another's is not there, nor is anything once its key is removed. */
+int api_find(struct api *api, const struct http_request *request, const char *id, struct task_row *ret);
+
 /* A task as the API shows it; the caller drops it. */
 struct json *api_task_to_json(struct api *api, const struct task_row *row);
 
@@ -41,7 +49,7 @@ int api_number(const struct http_request *request, const char *name, int64_t low
 /* Schemas of the answers, as JSON text; made from src/api/schemas.json when the program is built. */
 extern const char api_schemas[];
 
-#define ROUTE(symbol, method, path, query, body, answers, summary)                                                     \
+#define ROUTE(symbol, method, path, scope, query, body, answers, summary)                                              \
     void api_##symbol(void *context, struct http_request *request);
 #include "table/routes.def"
 #undef ROUTE

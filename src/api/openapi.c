@@ -8,11 +8,12 @@
 
 static const struct {
     const char *symbol, *method, *path, *query;
+    unsigned scope;
     bool body;
     const char *answers, *summary;
 } routes[] = {
-#define ROUTE(symbol, method, path, query, body, answers, summary)                                                     \
-    {#symbol, method, path, query, body, answers, summary},
+#define ROUTE(symbol, method, path, scope, query, body, answers, summary)                                              \
+    {#symbol, method, path, query, SCOPE_##scope, body, answers, summary},
 #include "table/routes.def"
 #undef ROUTE
 };
@@ -172,9 +173,41 @@ static void add_answer(void *context, const char *word) {
     json_set(context, status, answer);
 }
 
+/* Keys */
+
+static struct json *need(const char *scheme, unsigned scope) {
+    struct json *object = json_object_new(), *list = json_array_new();
+    json_append_string(list, key_scope_word(scope));
+    json_set(object, scheme, list);
+    return object;
+}
+
+/* A server without keys lets everybody in. */
+static void add_security(struct json *operation, struct json *answers, unsigned scope, bool keys) {
+    struct json *either = json_array_new();
+    if (scope != SCOPE_OPEN && keys) {
+        json_append(either, need("bearer", scope));
+        json_append(either, need("header", scope));
+        for_each("401:problem,403:problem,429:problem", add_answer, answers);
+    }
+    json_set(operation, "security", either);
+}
+
+static struct json *security_schemes(void) {
+    struct json *schemes = json_object_new(), *bearer = json_object_new(), *header = json_object_new();
+    json_set_string(bearer, "type", "http");
+    json_set_string(bearer, "scheme", "bearer");
+    json_set(schemes, "bearer", bearer);
+    json_set_string(header, "type", "apiKey");
+    json_set_string(header, "in", "header");
+    json_set_string(header, "name", "X-API-Key");
+    json_set(schemes, "header", header);
+    return schemes;
+}
+
 /* All of it */
 
-static struct json *operation(size_t place) {
+static struct json *operation(size_t place, bool keys) {
     struct json *object = json_object_new(), *list = json_array_new(), *answers = json_object_new();
     json_set_string(object, "operationId", routes[place].symbol);
     json_set_string(object, "summary", routes[place].summary);
@@ -184,13 +217,14 @@ static struct json *operation(size_t place) {
     if (routes[place].body) {
         json_set(object, "requestBody", body_schema());
     }
+    add_security(object, answers, routes[place].scope, keys);
     for_each(routes[place].answers, add_answer, answers);
     json_set(object, "responses", answers);
     return object;
 }
 
 /* The routes of a path stand together in the table. */
-static struct json *paths(void) {
+static struct json *paths(bool keys) {
     struct json *all = json_object_new();
     for (size_t i = 0; i < array_length(routes);) {
         struct json *path = json_object_new();
@@ -201,7 +235,7 @@ static struct json *paths(void) {
                 for (size_t c = 0; routes[k].method[c] && c + 1 < sizeof(method); c++) {
                     method[c] = (char)(routes[k].method[c] | 0x20);
                 }
-                json_set(path, method, operation(k));
+                json_set(path, method, operation(k, keys));
             }
         }
         json_set(all, name, path);
@@ -215,16 +249,16 @@ static struct json *paths(void) {
 void api_openapi(void *context, struct http_request *request) {
     struct json *answer = json_object_new(), *info = json_object_new(), *components = json_object_new(),
                 *schemas = NULL;
-    (void)context;
     json_set_string(answer, "openapi", "3.1.0");
     json_set_string(info, "title", "Octavo");
     json_set_string(info, "version", OCTAVO_VERSION);
     json_set(answer, "info", info);
-    json_set(answer, "paths", paths());
+    json_set(answer, "paths", paths(((struct api *)context)->host.access != NULL));
     if (json_parse(api_schemas, strlen(api_schemas), &schemas) == 0) {
         json_set(schemas, "options", options_schema());
         json_set(components, "schemas", schemas);
     }
+    json_set(components, "securitySchemes", security_schemes());
     json_set(answer, "components", components);
     http_answer_json(request, 200, &answer);
 }

@@ -183,7 +183,7 @@ void api_result(void *context, struct http_request *request) {
     struct task_row row cleanup(task_row_done) = {0};
     const struct output *output = &outputs[0];
     int result = api_choose_output(request, &output);
-    result = result ? result : tasks_find(api->tasks, http_argument(request, 0), &row);
+    result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     if (result == 0 && (!task_state_is_over(row.state) || row.result_bytes == 0)) {
         result = refuse_result(&row);
     }
@@ -221,7 +221,7 @@ void api_page(void *context, struct http_request *request) {
     uint32_t page = 0;
     int result = api_choose_output(request, &output);
     result = result ? result : read_number(http_argument(request, 1), &page);
-    result = result ? result : tasks_find(api->tasks, http_argument(request, 0), &row);
+    result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     result = result ? result : tasks_read_page(api->tasks, &row, page, &text, &length);
     result = result ? result : add_page(output, text, length, true, &body);
     if (result != 0) {

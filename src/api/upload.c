@@ -26,6 +26,8 @@ struct upload {
     struct buffer options; /* the part "options" */
     const struct output *output;
     struct direct direct;
+    struct account *account; /* in which the document counts until it is a task, or over; NULL */
+    int64_t taken;           /* bytes of it there */
 };
 
 /* Beginning */
@@ -52,6 +54,29 @@ static int read_head(struct upload *upload, const struct http_request *request) 
     return result ? result : tasks_check_room(api->tasks, http_body_bytes(request));
 }
 
+/* It counts in the account of its key from now on. */
+static int take_place(struct upload *upload, const struct http_request *request) {
+    struct account *account = http_client(request);
+    int64_t tasks, bytes;
+    if (!account) {
+        return 0;
+    }
+    tasks_owned(upload->api->tasks, account->key.id, &tasks, &bytes);
+    int result = account_take(account, http_body_bytes(request), tasks, bytes);
+    if (result == 0) {
+        upload->account = account;
+        upload->taken = http_body_bytes(request);
+    }
+    return result;
+}
+
+static void leave_place(struct upload *upload) {
+    if (upload->account) {
+        account_release(upload->account, upload->taken);
+    }
+    upload->account = NULL;
+}
+
 /* Also where the client went away before all had come, or while it is read. */
 static void end_upload(struct api *api, struct request_state *state) {
     struct upload *upload = (struct upload *)state;
@@ -62,6 +87,7 @@ static void end_upload(struct api *api, struct request_state *state) {
     if (upload->named) {
         blobs_remove_document(tasks_blobs(api->tasks), upload->id);
     }
+    leave_place(upload);
     drop_fd(&upload->fd);
     digest_drop(&upload->digest);
     wish_done(&upload->wish);
@@ -75,6 +101,7 @@ void api_upload_begin(void *context, struct http_request *request) {
     upload->at_once = http_route(request)->answer == api_ocr;
     http_set_state(request, upload);
     int result = read_head(upload, request);
+    result = result ? result : take_place(upload, request);
     if (result != 0) {
         http_answer_problem(request, result, error_detail());
     }
@@ -162,9 +189,14 @@ void api_submit(void *context, struct http_request *request) {
     int result = complete(upload, request);
     if (result == 0) {
         take_digest(upload, digest);
-        const struct submission submission = {
-            .id = upload->id, .digest = digest, .fd = upload->fd, .bytes = upload->bytes, .wish = &upload->wish};
+        const struct submission submission = {.id = upload->id,
+                                              .digest = digest,
+                                              .fd = upload->fd,
+                                              .bytes = upload->bytes,
+                                              .wish = &upload->wish,
+                                              .owner = api_owner(request)};
         result = tasks_submit(api->tasks, &submission, id, &repeated);
+        leave_place(upload);   /* as a task it counts by itself */
         upload->named = false; /* it is the task's, or gone */
     }
     if (result != 0) {

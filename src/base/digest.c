@@ -1,5 +1,6 @@
 #include "base/digest.h"
 
+#include <nettle/memops.h>
 #include <nettle/sha2.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -35,4 +36,8 @@ void digest_take(struct digest **digest, char ret[DIGEST_BYTES]) {
 void digest_drop(struct digest **digest) {
     free(*digest);
     *digest = NULL;
+}
+
+bool digest_equal(const char one[DIGEST_BYTES], const char other[DIGEST_BYTES]) {
+    return memeql_sec(one, other, DIGEST_BYTES - 1) == 1;
 }

@@ -2,6 +2,7 @@
 #ifndef OCTAVO_BASE_DIGEST_H
 #define OCTAVO_BASE_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { DIGEST_BYTES = 65 }; /* as lower-case hex digits with the NUL */
@@ -16,5 +17,8 @@ void digest_add(struct digest *digest, const void *bytes, size_t length);
 void digest_take(struct digest **digest, char ret[DIGEST_BYTES]);
 
 void digest_drop(struct digest **digest);
+
+/* Whether two digests are the same, in a time that does not tell where they differ. */
+bool digest_equal(const char one[DIGEST_BYTES], const char other[DIGEST_BYTES]);
 
 #endif

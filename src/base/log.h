@@ -1,15 +1,31 @@
 /*
- * Log lines on standard error: "octavo-worker: warning: text". Libraries do not log: they return codes. A failure is
- * logged once, by whoever decides what follows from it. Any thread.
+ * Log lines on standard error: "octavo-worker: warning: text", or a JSON object a line. Libraries do not log: they return
+ * codes. A failure is logged once, by whoever decides what follows from it. Any thread.
  */
 #ifndef OCTAVO_BASE_LOG_H
 #define OCTAVO_BASE_LOG_H
 
-enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+#include <stddef.h>
+#include <stdint.h>
 
-/* Names this process and sets the highest level that is written. Before other threads start. */
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+enum log_format { LOG_TEXT, LOG_JSON };
+
+/* Names this process and sets the highest level that is written, in the format of the process that has started it.
+ * Before other threads start. */
 void log_open(const char *program, enum log_level level);
 
+/* The format of this process and of those that it starts from now on. Before other threads start. */
+void log_set_format(enum log_format format);
+
 void log_line(enum log_level level, const char *pattern, ...) __attribute__((format(printf, 2, 3)));
+
+/* What a line is about, for programs that look for it: members of the JSON object, NAME=TEXT behind the text. */
+struct log_field {
+    const char *name, *text; /* text NULL: it is the number */
+    int64_t number;
+};
+void log_fields(enum log_level level, const struct log_field *fields, size_t count, const char *pattern, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

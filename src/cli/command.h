@@ -18,6 +18,7 @@ int command_ocr(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_models(int argc, char **argv);
+int command_key(int argc, char **argv);
 int command_config(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);

@@ -28,6 +28,10 @@ const struct command commands[] = {
      "sample       prints a configuration file with every key and its preset\n"
      "explain KEY  tells what a setting does and what it may be\n"
      "Flags of other commands that have a key may be given to show and check, too.\n"},
+    {"key", FOR_KEY, command_key, "octavo key new|list|remove [ID]", "API keys of the server",
+     "new        makes a key, prints it once and adds a line for it to the file\n"
+     "list       prints what is known of each key\n"
+     "remove ID  takes a key away\n"},
     {"version", 0, command_version, "octavo version", "the version", ""},
     {"help", 0, command_help, "octavo help [COMMAND]", "this list, or the options of a command", ""},
     {0},

@@ -1,4 +1,5 @@
-#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -9,9 +10,36 @@
 #include "pool/settings.h"
 #include "server/server.h"
 
+/* The command line, which a running server reads again with all else. */
+struct source {
+    int argc;
+    char **argv, *data, *dumps; /* presets of the folders */
+};
+
+static int read_options(void *context, struct options *ret) {
+    struct source *source = context;
+    int result = options_parse(FOR_SERVE, source->argc, source->argv, ret);
+    if (result == 0) {
+        ret->data = ret->data ? ret->data : source->data;
+        ret->dump_dir = ret->dump_dir ? ret->dump_dir : source->dumps;
+        settings_complete(ret, command_processors());
+    }
+    return result;
+}
+
+static void open_log(const struct options *options) {
+    bool json = strcmp(options->log_format, "json") == 0 ||
+                (strcmp(options->log_format, "auto") == 0 && !isatty(STDERR_FILENO));
+    log_open("octavo", options->quiet ? LOG_WARNING : LOG_INFO);
+    log_set_format(json ? LOG_JSON : LOG_TEXT);
+}
+
 int command_serve(int argc, char **argv) {
     struct options options cleanup(options_done) = {0};
-    int result = options_parse(FOR_SERVE, argc, argv, &options);
+    char *data cleanup(drop_memory) = command_state_folder("data"),
+               *dumps cleanup(drop_memory) = command_state_folder("dumps");
+    struct source source = {.argc = argc, .argv = argv, .data = data, .dumps = dumps};
+    int result = read_options(&source, &options);
     if (result != 0) {
         return command_refuse(result);
     }
@@ -21,15 +49,10 @@ int command_serve(int argc, char **argv) {
     if (options.file_count > 0) {
         return command_usage_error("`octavo serve` takes no files");
     }
-    char *data cleanup(drop_memory) = command_state_folder("data"),
-               *dumps cleanup(drop_memory) = command_state_folder("dumps");
-    options.data = options.data ? options.data : data;
-    options.dump_dir = options.dump_dir ? options.dump_dir : dumps;
     if (!options.data) {
         return command_usage_error("there is no home folder to keep data in: name one with --data");
     }
-    settings_complete(&options, command_processors());
-    log_open("octavo", options.quiet ? LOG_WARNING : LOG_INFO);
-    result = server_run(&options);
+    open_log(&options);
+    result = server_run(&options, &(struct server_source){.read = read_options, .context = &source});
     return result ? command_refuse(result) : 0;
 }

@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "conf/ranges.h"
 
-enum { FOR_OCR = 1, FOR_DOCTOR = 2, FOR_MODELS = 4, FOR_SERVE = 8, FOR_CONFIG = 16 };
+enum { FOR_OCR = 1, FOR_DOCTOR = 2, FOR_MODELS = 4, FOR_SERVE = 8, FOR_CONFIG = 16, FOR_KEY = 32 };
 
 /* The C types of the kinds. */
 typedef bool option_FLAG;

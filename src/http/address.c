@@ -37,12 +37,13 @@ static bool is_loopback(const struct sockaddr *address) {
     return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(six);
 }
 
-static int listen_on(const char *text, const struct addrinfo *found, int *ret) {
-    if (!is_loopback(found->ai_addr)) {
-        return fail(ERR_LISTEN,
-                    "%s can be reached from other machines, and this version has neither API keys nor TLS: listen on "
-                    "127.0.0.1 or [::1], behind a proxy that has both",
-                    text);
+static int listen_on(const char *text, bool anywhere, const struct addrinfo *found, int *ret) {
+    if (!anywhere && !is_loopback(found->ai_addr)) {
+        return fail(
+            ERR_LISTEN,
+            "%s can be reached from other machines, and there are no API keys: make one with `octavo key new` and "
+            "name their file with --keys, or say server.open: true to serve everybody",
+            text);
     }
     int on = 1;
     int fd cleanup(drop_fd) = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -67,7 +68,7 @@ static int url_of(int fd, char **ret) {
     return 0;
 }
 
-int address_listen(const char *text, int *ret_socket, char **ret_url) {
+int address_listen(const char *text, bool anywhere, int *ret_socket, char **ret_url) {
     char *host cleanup(drop_memory) = NULL, *port cleanup(drop_memory) = NULL;
     int result = split(text, &host, &port);
     if (result != 0) {
@@ -80,7 +81,7 @@ int address_listen(const char *text, int *ret_socket, char **ret_url) {
         return fail(ERR_LISTEN, "%s: %s", text, gai_strerror(code));
     }
     int fd cleanup(drop_fd) = -1;
-    result = listen_on(text, found, &fd);
+    result = listen_on(text, anywhere, found, &fd);
     freeaddrinfo(found);
     result = result ? result : url_of(fd, ret_url);
     if (result == 0) {

@@ -53,7 +53,8 @@ struct http_request {
     const struct http_route *route; /* NULL: there is none */
     char id[HTTP_ID_BYTES];
     char *arguments[HTTP_ARGUMENTS];
-    void *state;
+    void *state, *client;
+    int64_t retry_after; /* 0: as the options say */
     int64_t body_bytes, body_taken;
     int64_t begun;
     bool uploading;
@@ -82,6 +83,9 @@ const struct http_route *http_route(const struct http_request *request) { return
 const char *http_argument(const struct http_request *request, int index) { return request->arguments[index]; }
 int64_t http_body_bytes(const struct http_request *request) { return request->body_bytes; }
 void *http_state(const struct http_request *request) { return request->state; }
+void *http_client(const struct http_request *request) { return request->client; }
+void http_set_client(struct http_request *request, void *client) { request->client = client; }
+void http_set_retry_after(struct http_request *request, int64_t seconds) { request->retry_after = seconds; }
 void http_set_state(struct http_request *request, void *state) { request->state = state; }
 
 const char *http_header(const struct http_request *request, const char *name) {
@@ -159,7 +163,8 @@ void http_answer_problem(struct http_request *request, int error, const char *de
     struct json *problem cleanup(json_drop) = problem_to_json(error, detail, request->id);
     if (status == MHD_HTTP_TOO_MANY_REQUESTS || status == MHD_HTTP_SERVICE_UNAVAILABLE) {
         const struct http_options *options = &request->http->options;
-        char *seconds cleanup(drop_memory) = format("%lld", (long long)options->retry_after(options->context));
+        int64_t after = request->retry_after ? request->retry_after : options->retry_after(options->context);
+        char *seconds cleanup(drop_memory) = format("%lld", (long long)after);
         http_set_header(request, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
     }
     answer_json(request, status, "application/problem+json", problem);
@@ -295,6 +300,7 @@ static void begin(struct http_request *request, const char *method, const char *
     }
     const struct http_route *route = request->route;
     int measured = measure_body(request);
+    error = error == 0 && http->options.admit ? http->options.admit(http->options.context, request) : error;
     error = error ? error : measured;
     if (error == 0 && route->query) {
         error = http_each_query(request, check_parameter, (void *)(uintptr_t)route);

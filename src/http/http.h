@@ -35,6 +35,7 @@ struct http_route {
     const char *method, *path; /* "/v1/tasks/{id}": {...} stands for one piece of an address */
     const char *query;         /* the parameters that it knows, with commas; NULL: answer() looks after them */
     bool takes_body;
+    unsigned scope; /* for admit() */
     void (*answer)(void *context, struct http_request *request);
     /* The rest may be NULL. */
     void (*begin)(void *context, struct http_request *request);
@@ -54,6 +55,8 @@ struct http_options {
     void *context;        /* of the routes' functions */
     /* Seconds for Retry-After, where an answer says that it makes sense to try again. */
     int64_t (*retry_after)(void *context);
+    /* Asked before a route is, unless it is NULL: a failure is answered, nothing of the body is taken. */
+    int (*admit)(void *context, struct http_request *request);
 };
 
 /* Opens it; options are copied, routes borrowed. The caller drops *ret. ERR_INTERNAL. */
@@ -89,6 +92,10 @@ int64_t http_body_bytes(const struct http_request *request); /* as the headers s
 int http_each_query(const struct http_request *request, int (*each)(void *context, const char *name, const char *value),
                     void *context); /* until it answers other than 0, which is the answer */
 
+/* Whom admit() has let in: of its own; NULL at first. */
+void *http_client(const struct http_request *request);
+void http_set_client(struct http_request *request, void *client);
+
 /* Of the route's own; NULL at first. */
 void *http_state(const struct http_request *request);
 void http_set_state(struct http_request *request, void *state);
@@ -98,6 +105,7 @@ void http_set_header(struct http_request *request, const char *name, const char 
 void http_answer(struct http_request *request, int status, const char *type, struct buffer *body);
 void http_answer_json(struct http_request *request, int status, struct json **json);
 void http_answer_problem(struct http_request *request, int error, const char *detail);
+void http_set_retry_after(struct http_request *request, int64_t seconds); /* instead of what retry_after() says */
 
 /* What is written piece by piece. */
 enum http_next { HTTP_MORE, HTTP_WAIT, HTTP_END, HTTP_CUT /* the client shall see that it is not whole */ };

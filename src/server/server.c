@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/access.h"
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "http/address.h"
+#include "pool/settings.h"
 #include "server/notify.h"
 #include "server/runner.h"
 
@@ -26,7 +28,9 @@ enum {
 };
 
 struct server {
-    const struct options *options;
+    struct options *options;
+    const struct server_source *source;
+    struct access *access; /* NULL: there are no keys */
     struct runner runner;
     struct tasks *tasks;
     struct api *api;
@@ -62,6 +66,54 @@ static void begin_drain(struct server *server, int64_t now) {
     api_wake_all(server->api);
 }
 
+/* Settings that are read again */
+
+static struct key_limits key_limits_of(const struct options *options) {
+    return (struct key_limits){.tasks = options->key_tasks, .bytes = options->key_bytes, .rate = options->key_rate};
+}
+
+static struct tasks_limits tasks_limits_of(const struct options *options) {
+    return (struct tasks_limits){.tasks = options->queue_tasks,
+                                 .bytes = options->queue_bytes,
+                                 .kept_seconds = options->keep_seconds,
+                                 .kept_tasks = options->keep_tasks,
+                                 .kept_bytes = options->keep_bytes};
+}
+
+/* All of it was read and is right. */
+static void follow(struct server *server, struct options *fresh, const struct keys *keys) {
+    struct buffer kept cleanup(buffer_done) = {0};
+    const struct options *options = server->options;
+    options_follow(server->options, fresh, &kept);
+    const struct key_limits limits = key_limits_of(options);
+    const struct tasks_limits tasks_limits = tasks_limits_of(options);
+    const struct pool_conf conf = settings_of_pool(options);
+    if (server->access) {
+        access_follow(server->access, keys, &limits);
+    }
+    tasks_follow(server->tasks, &tasks_limits);
+    if (pool_follow(&server->runner.pool, &conf) != 0) {
+        log_line(LOG_ERROR, "the settings of memory: %s: %s", error_sentence(ERR_INTERNAL), error_detail());
+    }
+    api_wake_all(server->api); /* who waits with a key that is removed */
+    log_line(LOG_INFO, "settings%s are read again", server->access ? " and keys" : "");
+    if (kept.length > 0) {
+        log_line(LOG_WARNING, "changed, but taken only when the server is started again: %s", kept.data);
+    }
+}
+
+static void reload(struct server *server) {
+    struct options fresh cleanup(options_done) = {0};
+    struct keys keys cleanup(keys_done) = {0};
+    int result = server->source->read(server->source->context, &fresh);
+    result = result == 0 && server->access ? keys_load(server->options->keys, &keys) : result;
+    if (result == 0) {
+        follow(server, &fresh, &keys);
+    } else {
+        log_line(LOG_ERROR, "all stays as it was: %s: %s", error_sentence(result), error_detail());
+    }
+}
+
 static void take_signal(struct server *server, int64_t now) {
     struct signalfd_siginfo info;
     if (read(server->signal_fd, &info, sizeof(info)) != sizeof(info)) {
@@ -69,6 +121,8 @@ static void take_signal(struct server *server, int64_t now) {
     }
     if (info.ssi_signo == SIGUSR1) {
         pool_dump(&server->runner.pool, "signal");
+    } else if (info.ssi_signo == SIGHUP) {
+        reload(server);
     } else if (server->drain_until == 0) {
         begin_drain(server, now);
     } else { /* the store has all that matters; what was running is queued at the next start */
@@ -159,11 +213,7 @@ static bool is_draining(void *context) { return ((struct runner *)context)->drai
 
 static int open_tasks(struct server *server) {
     const struct options *options = server->options;
-    const struct tasks_limits limits = {.tasks = options->queue_tasks,
-                                        .bytes = options->queue_bytes,
-                                        .kept_seconds = options->keep_seconds,
-                                        .kept_tasks = options->keep_tasks,
-                                        .kept_bytes = options->keep_bytes};
+    const struct tasks_limits limits = tasks_limits_of(options);
     const struct tasks_events events = {.context = server, .changed = tell_change, .stopped = tell_stop};
     return tasks_open(options->data, &store_sqlite, &limits, &events, &server->tasks);
 }
@@ -175,7 +225,8 @@ static int open_http(struct server *server, int *listening) {
                                          .connections = (unsigned)server->options->connections,
                                          .send_seconds = server->options->send_timeout,
                                          .context = server->api,
-                                         .retry_after = api_retry_after};
+                                         .retry_after = api_retry_after,
+                                         .admit = api_admit};
     int result = http_open(&options, &server->http);
     if (result == 0) {
         take_fd(listening);
@@ -193,10 +244,25 @@ static void raise_descriptors(const struct options *options) {
     }
 }
 
+static int open_access(struct server *server) {
+    struct keys keys cleanup(keys_done) = {0};
+    const struct key_limits limits = key_limits_of(server->options);
+    int result = server->options->keys ? keys_load(server->options->keys, &keys) : 0;
+    if (result == 0 && server->options->keys) {
+        server->access = access_new(&keys, &limits);
+    }
+    return result;
+}
+
 static int start(struct server *server) {
     const struct options *options = server->options;
+    int result = open_access(server);
+    if (result != 0) {
+        return result;
+    }
     const struct api_host host = {.context = &server->runner,
                                   .pool = &server->runner.pool,
+                                  .access = server->access,
                                   .begin_direct = runner_begin_direct,
                                   .end_direct = runner_end_direct,
                                   .is_draining = is_draining,
@@ -206,7 +272,7 @@ static int start(struct server *server) {
     umask(077);           /* documents are nobody else's business */
     open_signals(server); /* before the guard's thread begins */
     server->api = api_new(&host);
-    int result = address_listen(options->listen, &listening, &server->url);
+    result = address_listen(options->listen, server->access || options->open, &listening, &server->url);
     result = result ? result : open_tasks(server);
     result = result ? result : runner_open(&server->runner, options);
     if (result != 0) {
@@ -240,8 +306,8 @@ static int settle(struct server *server) {
     return result;
 }
 
-int server_run(const struct options *options) {
-    struct server server = {.options = options, .signal_fd = -1};
+int server_run(struct options *options, const struct server_source *source) {
+    struct server server = {.options = options, .source = source, .signal_fd = -1};
     int result = start(&server);
     if (result == 0) {
         tell_start(&server);
@@ -257,6 +323,7 @@ int server_run(const struct options *options) {
     runner_done(&server.runner);
     tasks_drop(&server.tasks);
     api_drop(&server.api);
+    access_drop(&server.access);
     drop_fd(&server.signal_fd);
     free(server.url);
     return result ? fail(result, "%s", detail) : 0;

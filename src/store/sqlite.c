@@ -29,6 +29,20 @@ static const char *const migrations[] = {
     " WITHOUT ROWID;"
     "CREATE TABLE events (task INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE, number INTEGER NOT NULL,"
     " at INTEGER NOT NULL, kind TEXT NOT NULL, page INTEGER NOT NULL, PRIMARY KEY (task, number)) WITHOUT ROWID;",
+    /* Tasks have owners, and idempotency keys are each owner's: the old column was unique for all. */
+    "CREATE TABLE new_tasks (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL,"
+    " priority INTEGER NOT NULL, name TEXT, options TEXT NOT NULL, key TEXT, digest TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL, created INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,"
+    " deadline INTEGER NOT NULL, document_pages INTEGER NOT NULL, pages INTEGER NOT NULL,"
+    " pages_done INTEGER NOT NULL, result_bytes INTEGER NOT NULL, format TEXT, engine TEXT, warnings TEXT,"
+    " timings TEXT, seconds REAL NOT NULL, error TEXT, detail TEXT, error_page INTEGER NOT NULL, owner TEXT);"
+    "INSERT INTO new_tasks SELECT *, NULL FROM tasks;"
+    "DELETE FROM sqlite_sequence WHERE name = 'new_tasks';"
+    "INSERT INTO sqlite_sequence SELECT 'new_tasks', seq FROM sqlite_sequence WHERE name = 'tasks';"
+    "DROP TABLE tasks; ALTER TABLE new_tasks RENAME TO tasks;"
+    "CREATE INDEX tasks_by_state ON tasks (state, number);"
+    "CREATE INDEX tasks_by_owner ON tasks (owner, number);"
+    "CREATE UNIQUE INDEX tasks_by_key ON tasks (ifnull(owner, ''), key) WHERE key IS NOT NULL;",
 };
 
 enum column_kind { NUMBER, REAL, TEXT, CHARS, STATE };
@@ -37,7 +51,7 @@ enum column_kind { NUMBER, REAL, TEXT, CHARS, STATE };
 #define COLUMNS                                                                                                        \
     "number, id, state, priority, name, options, key, digest, bytes, created, started, ended, deadline,"               \
     " document_pages, pages, pages_done, result_bytes, format, engine, warnings, timings, seconds, error, detail,"     \
-    " error_page"
+    " error_page, owner"
 #define COLUMN(kind, member)                                                                                           \
     { kind, ":" #member, offsetof(struct task_row, member) }
 static const struct {
@@ -70,6 +84,7 @@ static const struct {
     COLUMN(TEXT, error),
     COLUMN(TEXT, detail),
     COLUMN(NUMBER, error_page),
+    COLUMN(TEXT, owner),
 };
 
 enum statement {
@@ -96,15 +111,16 @@ static const char *const texts[] = {
     [COMMIT] = "COMMIT",
     [ADD] = "INSERT INTO tasks (" COLUMNS ") VALUES (NULL, :id, :state, :priority, :name, :options, :key, :digest,"
             " :bytes, :created, :started, :ended, :deadline, :document_pages, :pages, :pages_done, :result_bytes,"
-            " :format, :engine, :warnings, :timings, :seconds, :error, :detail, :error_page)",
+            " :format, :engine, :warnings, :timings, :seconds, :error, :detail, :error_page, :owner)",
     [ADD_EVENT] = "INSERT INTO events VALUES (?1, 1 + ifnull((SELECT max(number) FROM events WHERE task = ?1), 0), ?2,"
                   " ?3, ?4)",
     [FIND] = "SELECT " COLUMNS " FROM tasks WHERE id = ?1",
-    [FIND_KEY] = "SELECT " COLUMNS " FROM tasks WHERE key = ?1",
-    [LIST_NEW] = "SELECT " COLUMNS " FROM tasks WHERE (?2 = 0 OR number < ?2) AND instr(?1, state || ',')"
-                 " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) ORDER BY number DESC LIMIT ?3",
+    [FIND_KEY] = "SELECT " COLUMNS " FROM tasks WHERE key = ?1 AND ifnull(owner, '') = ifnull(?2, '')",
+    [LIST_NEW] =
+        "SELECT " COLUMNS " FROM tasks WHERE (?2 = 0 OR number < ?2) AND instr(?1, state || ',')"
+        " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) AND (?5 IS NULL OR owner = ?5) ORDER BY number DESC LIMIT ?3",
     [LIST_OLD] = "SELECT " COLUMNS " FROM tasks WHERE number > ?2 AND instr(?1, state || ',')"
-                 " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) ORDER BY number LIMIT ?3",
+                 " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) AND (?5 IS NULL OR owner = ?5) ORDER BY number LIMIT ?3",
     [SUM] = "SELECT state, count(*), sum(result_bytes + iif(ended = 0, bytes, 0)) FROM tasks GROUP BY state",
     [MOVE] = "UPDATE tasks SET state = :to, started = :started, ended = :ended, document_pages = :document_pages,"
              " pages = :pages, format = :format, engine = :engine, warnings = :warnings, seconds = :seconds,"
@@ -327,9 +343,10 @@ static int sqlite_open(const char *folder, struct store **ret) {
     store->durable = true;
     sqlite3_extended_result_codes(store->database, 1);
     sqlite3_busy_timeout(store->database, BUSY_MILLISECONDS);
-    int result = execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+    int result = execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                                 "PRAGMA journal_size_limit = 16777216; PRAGMA trusted_schema = OFF");
-    result = result ? result : migrate(store);
+    result = result ? result : migrate(store); /* without foreign keys: a table that is replaced is dropped */
+    result = result ? result : execute(store, "PRAGMA foreign_keys = ON");
     result = result ? result : prepare(store);
     if (result != 0) {
         char *detail cleanup(drop_memory) = copy_string(error_detail());
@@ -361,9 +378,11 @@ static int sqlite_add(struct store *store, struct task_row *row) {
     return result;
 }
 
-static int find(struct store *store, enum statement which, const char *text, struct task_row *ret) {
+/* owner is for FIND_KEY; the other statement has no such place. */
+static int find(struct store *store, enum statement which, const char *text, const char *owner, struct task_row *ret) {
     sqlite3_stmt *statement = fresh(store, which);
     bind_text(statement, 1, text);
+    bind_text(statement, 2, owner);
     int code = sqlite3_step(statement);
     int result = code == SQLITE_ROW    ? read_row(statement, ret)
                  : code == SQLITE_DONE ? fail(ERR_NOT_FOUND, "task")
@@ -372,10 +391,12 @@ static int find(struct store *store, enum statement which, const char *text, str
     return result;
 }
 
-static int sqlite_find(struct store *store, const char *id, struct task_row *ret) { return find(store, FIND, id, ret); }
+static int sqlite_find(struct store *store, const char *id, struct task_row *ret) {
+    return find(store, FIND, id, NULL, ret);
+}
 
-static int sqlite_find_key(struct store *store, const char *key, struct task_row *ret) {
-    return find(store, FIND_KEY, key, ret);
+static int sqlite_find_key(struct store *store, const char *key, const char *owner, struct task_row *ret) {
+    return find(store, FIND_KEY, key, owner, ret);
 }
 
 static void add_words(unsigned set, char *words, size_t size) {
@@ -400,6 +421,7 @@ static int sqlite_list(struct store *store, const struct task_query *query,
     sqlite3_bind_int64(statement, 2, query->beyond);
     sqlite3_bind_int64(statement, 3, query->limit > 0 ? query->limit : -1);
     sqlite3_bind_int64(statement, 4, query->ended_before);
+    bind_text(statement, 5, query->owner);
     int result = 0, code = SQLITE_ROW;
     for (bool more = true; result == 0 && more && (code = sqlite3_step(statement)) == SQLITE_ROW;) {
         struct task_row row cleanup(task_row_done) = {0};

@@ -53,6 +53,7 @@ struct task_row {
     char *error;               /* a word */
     char *detail;
     int64_t error_page;
+    char *owner; /* id of the API key that has sent it; NULL: there were no keys */
 };
 void task_row_done(struct task_row *row);
 struct task_row task_row_copy(const struct task_row *row);
@@ -75,6 +76,7 @@ struct task_query {
     int64_t beyond;       /* only numbers below it (above it if oldest_first); 0: all */
     int64_t ended_before; /* only those that have; 0: all */
     int64_t limit;        /* 0: none */
+    const char *owner;    /* only those of this one; NULL: all */
 };
 
 struct task_sums {
@@ -92,12 +94,12 @@ struct store_kind {
     void (*drop)(struct store **store);
 
     /* Adds a task with its first event; its document is on the disk. It survives a power failure when this returns; the
-     * number is set. ERR_KEY_USED if another task has its key. */
+     * number is set. ERR_KEY_USED if another task of its owner has its key. */
     int (*add)(struct store *store, struct task_row *row);
 
     /* Looks one up; the caller calls task_row_done(). ERR_NOT_FOUND. */
     int (*find)(struct store *store, const char *id, struct task_row *ret);
-    int (*find_key)(struct store *store, const char *key, struct task_row *ret);
+    int (*find_key)(struct store *store, const char *key, const char *owner, struct task_row *ret);
 
     /* Calls each() with what the query finds until it answers false. The row is borrowed; no call of the store in it.
      */

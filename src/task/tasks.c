@@ -188,7 +188,7 @@ static int find_repeated(struct tasks *tasks, const struct submission *submissio
                          bool *ret_repeated) {
     struct task_row row cleanup(task_row_done) = {0};
     const char *key = submission->wish->key;
-    int result = key ? tasks->kind->find_key(tasks->store, key, &row) : ERR_NOT_FOUND;
+    int result = key ? tasks->kind->find_key(tasks->store, key, submission->owner, &row) : ERR_NOT_FOUND;
     *ret_repeated = result == 0;
     if (result != 0) {
         return result == ERR_NOT_FOUND ? 0 : result;
@@ -210,6 +210,7 @@ static struct task_row row_of(const struct submission *submission) {
                            .name = copy_string(wish->name),
                            .options = json_text(options, false),
                            .key = copy_string(wish->key),
+                           .owner = copy_string(submission->owner),
                            .bytes = submission->bytes,
                            .created = now,
                            .deadline = wish->deadline > 0 ? now + 1000 * wish->deadline : 0};
@@ -376,5 +377,17 @@ void tasks_live(const struct tasks *tasks, int64_t *ret_queued, int64_t *ret_run
     *ret_running = running;
     *ret_bytes = tasks->bytes;
 }
+
+void tasks_owned(const struct tasks *tasks, const char *owner, int64_t *ret_tasks, int64_t *ret_bytes) {
+    *ret_tasks = *ret_bytes = 0;
+    for (size_t i = 0; i < tasks->count; i++) {
+        const struct task_row *row = &tasks->live[i]->row;
+        bool is_owned = row->owner && strcmp(row->owner, owner) == 0;
+        *ret_tasks += is_owned;
+        *ret_bytes += is_owned ? row->bytes : 0;
+    }
+}
+
+void tasks_follow(struct tasks *tasks, const struct tasks_limits *limits) { tasks->limits = *limits; }
 
 const struct tasks_counts *tasks_counts(const struct tasks *tasks) { return &tasks->counts; }

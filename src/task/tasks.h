@@ -63,6 +63,9 @@ int tasks_open(const char *folder, const struct store_kind *kind, const struct t
                const struct tasks_events *events, struct tasks **ret);
 void tasks_drop(struct tasks **tasks);
 
+/* Goes on with other limits. */
+void tasks_follow(struct tasks *tasks, const struct tasks_limits *limits);
+
 /* For uploads. Borrowed. */
 struct blobs *tasks_blobs(struct tasks *tasks);
 
@@ -77,6 +80,7 @@ struct submission {
     int fd;
     int64_t bytes;
     const struct wish *wish;
+    const char *owner; /* as in struct task_row; idempotency keys are each owner's */
 };
 
 /*
@@ -150,8 +154,10 @@ int tasks_list(struct tasks *tasks, const struct task_query *query,
 int tasks_event_list(struct tasks *tasks, int64_t number, int64_t after,
                      bool (*each)(void *context, const struct task_event *event), void *context);
 
-/* Queued, running; bytes of their documents; counts since the start; seconds until a place may be free. */
+/* Queued, running; bytes of their documents; how many of an owner have not ended, and theirs; counts since the start;
+ * seconds until a place may be free. */
 void tasks_live(const struct tasks *tasks, int64_t *ret_queued, int64_t *ret_running, int64_t *ret_bytes);
+void tasks_owned(const struct tasks *tasks, const char *owner, int64_t *ret_tasks, int64_t *ret_bytes);
 const struct tasks_counts *tasks_counts(const struct tasks *tasks);
 int64_t tasks_retry_after(const struct tasks *tasks);
 

@@ -16,8 +16,8 @@ from octavo import BIN
 class Server:
     """`octavo serve` on a free port; stopped, and checked to have ended well, at the end of a with block."""
 
-    def __init__(self, data, *options, environment=None, before=()):
-        self.data, self.options, self.before = data, options, before
+    def __init__(self, data, *options, environment=None, before=(), host="127.0.0.1"):
+        self.data, self.options, self.before, self.host = data, options, before, host
         self.environment = dict(os.environ, **(environment or {}))
         self.process = None
         self.log = []
@@ -30,7 +30,7 @@ class Server:
              *map(str, self.options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
         self.first = self.process.stdout.readline()
-        match = re.match(r"octavo serves http://127\.0\.0\.1:(\d+), ", self.first)
+        match = re.match(rf"octavo serves http://{re.escape(self.host)}:(\d+), ", self.first)
         assert match, self.first + self.process.stderr.read()
         self.port = int(match[1])
         self.reader = threading.Thread(target=self._read_log, daemon=True)

@@ -567,9 +567,9 @@ def test_one_server_for_a_folder(tmp_path):
 
 
 @pytest.mark.parametrize("address, status, sentence", [
-    ("0.0.0.0:8080", 69, "neither API keys nor TLS"),
-    ("[::]:8080", 69, "neither API keys nor TLS"),
-    ("8.8.8.8:80", 69, "neither API keys nor TLS"),
+    ("0.0.0.0:8080", 69, "there are no API keys"),
+    ("[::]:8080", 69, "there are no API keys"),
+    ("8.8.8.8:80", 69, "there are no API keys"),
     ("127.0.0.1", 64, "HOST:PORT is expected"),
     ("127.0.0.1:65536", 64, "HOST:PORT is expected"),
     (":80", 64, "HOST:PORT is expected"),

@@ -185,7 +185,7 @@ static void only_this_machine_is_listened_on(void **state) {
     for (size_t i = 0; i < array_length(cases); i++) {
         int fd cleanup(drop_fd) = -1;
         char *url cleanup(drop_memory) = NULL;
-        assert_int_equal(address_listen(cases[i].text, &fd, &url), cases[i].error);
+        assert_int_equal(address_listen(cases[i].text, false, &fd, &url), cases[i].error);
         assert_true((fd >= 0) == (cases[i].error == 0));
         assert_true(cases[i].error || strncmp(url, "http://", 7) == 0);
     }
@@ -289,7 +289,7 @@ static int set_up(void **state) {
                                    .retry_after = retry_after};
     char *url cleanup(drop_memory) = NULL;
     *state = fixture;
-    if (address_listen("127.0.0.1:0", &options.socket, &url) != 0) {
+    if (address_listen("127.0.0.1:0", false, &options.socket, &url) != 0) {
         return -1;
     }
     fixture->port = (int)strtol(strrchr(url, ':') + 1, NULL, 10);

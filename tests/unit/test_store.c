@@ -115,7 +115,7 @@ static void a_task_is_found_as_it_was_added(void **state) {
     struct task_row by_key cleanup(task_row_done) = {0}, none;
     reopen(fixture);
     assert_int_equal(kind->find(fixture->store, row.id, &found), 0);
-    assert_int_equal(kind->find_key(fixture->store, "k1", &by_key), 0);
+    assert_int_equal(kind->find_key(fixture->store, "k1", NULL, &by_key), 0);
     assert_string_equal(found.id, by_key.id);
     assert_string_equal(found.name, row.name);
     assert_string_equal(found.options, row.options);
@@ -127,7 +127,7 @@ static void a_task_is_found_as_it_was_added(void **state) {
     assert_int_equal(found.state, TASK_QUEUED);
     assert_null(found.error);
     assert_int_equal(kind->find(fixture->store, "0123456789abcdefghjkmnpqrs", &none), ERR_NOT_FOUND);
-    assert_int_equal(kind->find_key(fixture->store, "k2", &none), ERR_NOT_FOUND);
+    assert_int_equal(kind->find_key(fixture->store, "k2", NULL, &none), ERR_NOT_FOUND);
 }
 
 static void a_key_is_used_once(void **state) {
@@ -286,14 +286,14 @@ static void a_database_of_a_newer_version_is_refused(void **state) {
     int fd cleanup(drop_fd) = open(path, O_RDWR | O_CLOEXEC);
     char version[4];
     assert_int_equal(pread(fd, version, 4, 60), 4);
-    assert_memory_equal(version, "\0\0\0\1", 4);
+    assert_memory_equal(version, "\0\0\0\2", 4);
     assert_int_equal(pwrite(fd, "\0\0\0\7", 4, 60), 4);
     assert_int_equal(kind->open(fixture->folder, &store), ERR_STORE);
     assert_non_null(strstr(error_detail(), "newer version (schema 7"));
     assert_int_equal(pwrite(fd, "\0\0\0\0", 4, 60), 4); /* a migration that cannot be done leaves all as it was */
     assert_int_equal(kind->open(fixture->folder, &store), ERR_STORE);
     assert_non_null(strstr(error_detail(), "already exists"));
-    assert_int_equal(pwrite(fd, "\0\0\0\1", 4, 60), 4);
+    assert_int_equal(pwrite(fd, "\0\0\0\2", 4, 60), 4);
     assert_int_equal(kind->open(fixture->folder, &fixture->store), 0);
 }
 
