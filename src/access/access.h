@@ -1,6 +1,6 @@
 /*
- * Who may do what: the keys of a server, what each is using, and its limits. Accounts stay where they are as long as the
- * server runs, so that a request, and a task, of a key that is removed still have one. One thread.
+ * Who may do what: the keys of a server, what each is using, and its limits. Accounts stay where they are as long as
+ * the server runs, so that a request, and a task, of a key that is removed still have one. One thread.
  */
 #ifndef OCTAVO_ACCESS_ACCESS_H
 #define OCTAVO_ACCESS_ACCESS_H
@@ -27,8 +27,8 @@ void access_drop(struct access **access);
 void access_follow(struct access *access, const struct keys *keys, const struct key_limits *limits);
 
 /*
- * Lets a request in that needs scope (not OPEN): authorization and api_key are its headers of these names, NULL where it
- * has none. The account is borrowed as long as the access. ERR_UNAUTHORIZED, ERR_FORBIDDEN; ERR_KEY_LIMIT with the
+ * Lets a request in that needs scope (not OPEN): authorization and api_key are its headers of these names, NULL where
+ * it has none. The account is borrowed as long as the access. ERR_UNAUTHORIZED, ERR_FORBIDDEN; ERR_KEY_LIMIT with the
  * seconds after which it makes sense to come again.
  */
 int access_enter(struct access *access, const char *authorization, const char *api_key, unsigned scope, int64_t now,
@@ -38,8 +38,8 @@ int access_enter(struct access *access, const char *authorization, const char *a
 bool account_may(const struct account *account, unsigned scope);
 
 /*
- * One more document of so many bytes, beside those of tasks that have not ended: so many, with so many bytes. Taken until
- * account_release(). ERR_KEY_LIMIT, ERR_BODY_TOO_LARGE if it would never fit.
+ * One more document of so many bytes, beside those of tasks that have not ended: so many, with so many bytes. Taken
+ * until account_release(). ERR_KEY_LIMIT, ERR_BODY_TOO_LARGE if it would never fit.
  */
 int account_take(struct account *account, int64_t bytes, int64_t tasks, int64_t task_bytes);
 void account_release(struct account *account, int64_t bytes);

@@ -18,7 +18,7 @@ static const char name_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 static const struct {
     unsigned scope;
     const char *word;
-} scopes[] = {
+} rows[] = {
 #define SCOPE(symbol, bit, word, about) {bit, word},
 #include "table/scopes.def"
 #undef SCOPE
@@ -27,9 +27,9 @@ static const struct {
 /* Scopes */
 
 const char *key_scope_word(unsigned scope) {
-    for (size_t i = 0; i < array_length(scopes); i++) {
-        if (scopes[i].scope == scope) {
-            return scopes[i].word;
+    for (size_t i = 0; i < array_length(rows); i++) {
+        if (rows[i].scope == scope) {
+            return rows[i].word;
         }
     }
     return "";
@@ -40,8 +40,8 @@ int key_scopes_read(const char *words, unsigned *ret) {
     char *copy cleanup(drop_memory) = copy_string(words), *rest = NULL;
     for (const char *word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
         unsigned one = 0;
-        for (size_t i = 0; i < array_length(scopes); i++) {
-            one = strcmp(scopes[i].word, word) == 0 ? scopes[i].scope : one;
+        for (size_t i = 0; i < array_length(rows); i++) {
+            one = strcmp(rows[i].word, word) == 0 ? rows[i].scope : one;
         }
         if (one == 0) {
             return fail(ERR_USAGE, "\"%.40s\" is none of submit, read, admin", word);
@@ -55,11 +55,11 @@ int key_scopes_read(const char *words, unsigned *ret) {
     return 0;
 }
 
-char *key_scopes_text(unsigned set) {
+char *key_scopes_text(unsigned scopes) {
     struct buffer text = {0};
-    for (size_t i = 0; i < array_length(scopes); i++) {
-        if (set & scopes[i].scope) {
-            buffer_add_format(&text, "%s%s", text.length > 0 ? "," : "", scopes[i].word);
+    for (size_t i = 0; i < array_length(rows); i++) {
+        if (scopes & rows[i].scope) {
+            buffer_add_format(&text, "%s%s", text.length > 0 ? "," : "", rows[i].word);
         }
     }
     return buffer_take(&text);
@@ -94,8 +94,8 @@ static int set_word(const char *what, const char *text, char *to, size_t size) {
     return 0;
 }
 
-int key_new(unsigned granted, const char *name, struct key *ret, char ret_text[KEY_TEXT_BYTES]) {
-    struct key key = {.scopes = granted};
+int key_new(unsigned scopes, const char *name, struct key *ret, char ret_text[KEY_TEXT_BYTES]) {
+    struct key key = {.scopes = scopes};
     char secret[KEY_SECRET_BYTES];
     int result = name ? set_word("name", name, key.name, sizeof(key.name)) : 0;
     result = result ? result : fill_random(key.id, KEY_ID_BYTES - 1);

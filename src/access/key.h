@@ -45,7 +45,8 @@ struct key {
     struct key_limits limits;
 };
 
-/* A new key with a name (NULL: none); its text, which nobody can find out again. ERR_USAGE for the name, ERR_INTERNAL. */
+/* A new key with a name (NULL: none); its text, which nobody can find out again. ERR_USAGE for the name, ERR_INTERNAL.
+ */
 int key_new(unsigned scopes, const char *name, struct key *ret, char ret_text[KEY_TEXT_BYTES]);
 
 /* The id of what looks like a key, whether there is one or not. False for all else. */
@@ -76,8 +77,8 @@ int keys_parse(const char *text, size_t length, struct keys *ret);
 /* Reads the file, which nobody but its owner may be able to write. ERR_KEYS with path and line. */
 int keys_load(const char *path, struct keys *ret);
 
-/* Adds a line to the file, which is made if it is missing and can be read by its owner only; takes the line of an id out.
- * All else stays as it is. ERR_KEYS, ERR_OUTPUT; ERR_NOT_FOUND. */
+/* Adds a line to the file, which is made if it is missing and can be read by its owner only; takes the line of an id
+ * out. All else stays as it is. ERR_KEYS, ERR_OUTPUT; ERR_NOT_FOUND. */
 int keys_add(const char *path, const struct key *key);
 int keys_remove(const char *path, const char *id);
 

@@ -22,7 +22,8 @@ static int read_file(const char *path, int fd, char **ret, size_t *ret_length) {
         return fail(ERR_KEYS, "%s: %s", path, strerror(errno));
     }
     if (status.st_mode & (S_IWGRP | S_IWOTH)) {
-        return fail(ERR_KEYS, "%s can be written by others than its owner: chmod 600 it, and look at who is in it", path);
+        return fail(ERR_KEYS, "%s can be written by others than its owner: chmod 600 it, and look at who is in it",
+                    path);
     }
     return file_read(fd, FILE_LIMIT, ret, ret_length) != 0 ? fail(ERR_KEYS, "%s: %s", path, error_detail()) : 0;
 }
@@ -115,7 +116,7 @@ int keys_remove(const char *path, const char *id) {
     if (result != 0) {
         return result;
     }
-    if (!leave_out(text, id, &rest)) {
+    if (!leave_out(text ? text : "", id, &rest)) {
         return fail(ERR_NOT_FOUND, "key %s is not in %s", id, path);
     }
     umask(077);

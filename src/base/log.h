@@ -1,6 +1,6 @@
 /*
- * Log lines on standard error: "octavo-worker: warning: text", or a JSON object a line. Libraries do not log: they return
- * codes. A failure is logged once, by whoever decides what follows from it. Any thread.
+ * Log lines on standard error: "octavo-worker: warning: text", or a JSON object a line. Libraries do not log: they
+ * return codes. A failure is logged once, by whoever decides what follows from it. Any thread.
  */
 #ifndef OCTAVO_BASE_LOG_H
 #define OCTAVO_BASE_LOG_H
