@@ -37,49 +37,32 @@ static void make_safe(char *text) {
     }
 }
 
-static void add_text(struct buffer *line, enum log_level level, const struct log_field *fields, size_t count,
-                     const char *text) {
+static void add_text(struct buffer *line, enum log_level level, const char *text) {
     buffer_add_format(line, "%s: %s: %s", log_program, levels[level], text);
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i].text) {
-            buffer_add_format(line, " %s=%s", fields[i].name, fields[i].text);
-        } else {
-            buffer_add_format(line, " %s=%lld", fields[i].name, (long long)fields[i].number);
-        }
-    }
     make_safe(line->data);
 }
 
-static void add_json(struct buffer *line, enum log_level level, const struct log_field *fields, size_t count,
-                     const char *text) {
+static void add_json(struct buffer *line, enum log_level level, const char *text) {
     struct json *object cleanup(json_drop) = json_object_new();
     char *now cleanup(drop_memory) = clock_text(clock_wall());
     json_set_string(object, "time", now);
     json_set_string(object, "level", levels[level]);
     json_set_string(object, "program", log_program);
     json_set_string(object, "message", text);
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i].text) {
-            json_set_string(object, fields[i].name, fields[i].text);
-        } else {
-            json_set_int(object, fields[i].name, fields[i].number);
-        }
-    }
     char *written cleanup(drop_memory) = json_text(object, false);
     buffer_add_string(line, written);
 }
 
-static void write_line(enum log_level level, const struct log_field *fields, size_t count, const char *pattern,
-                       va_list arguments) {
+static void write_line(enum log_level level, const char *pattern, va_list arguments) {
     char text[1024];
     struct buffer line cleanup(buffer_done) = {0};
     if (vsnprintf(text, sizeof(text), pattern, arguments) < 0) {
         return;
     }
     if (log_format == LOG_JSON) {
-        add_json(&line, level, fields, count, text);
+        add_json(&line, level, text);
     } else {
-        add_text(&line, level, fields, count, text);
+        add_text(&line, level, text);
     }
     buffer_add_string(&line, "\n");
     /* One write, so that the lines of several processes do not mix. A log that cannot be written is lost. */
@@ -91,16 +74,7 @@ void log_line(enum log_level level, const char *pattern, ...) {
     if (level <= log_limit) {
         va_list arguments;
         va_start(arguments, pattern);
-        write_line(level, NULL, 0, pattern, arguments);
-        va_end(arguments);
-    }
-}
-
-void log_fields(enum log_level level, const struct log_field *fields, size_t count, const char *pattern, ...) {
-    if (level <= log_limit) {
-        va_list arguments;
-        va_start(arguments, pattern);
-        write_line(level, fields, count, pattern, arguments);
+        write_line(level, pattern, arguments);
         va_end(arguments);
     }
 }

@@ -5,9 +5,6 @@
 #ifndef OCTAVO_BASE_LOG_H
 #define OCTAVO_BASE_LOG_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };
 
@@ -19,13 +16,5 @@ void log_open(const char *program, enum log_level level);
 void log_set_format(enum log_format format);
 
 void log_line(enum log_level level, const char *pattern, ...) __attribute__((format(printf, 2, 3)));
-
-/* What a line is about, for programs that look for it: members of the JSON object, NAME=TEXT behind the text. */
-struct log_field {
-    const char *name, *text; /* text NULL: it is the number */
-    int64_t number;
-};
-void log_fields(enum log_level level, const struct log_field *fields, size_t count, const char *pattern, ...)
-    __attribute__((format(printf, 4, 5)));
 
 #endif
