@@ -137,7 +137,10 @@ static void send_open(const struct job *job, int fd) {
     message_send(job->raster.socket, body, fd); /* a raster that is gone already shows as the end of its socket */
 }
 
-/* Starts the raster: its baseline, held by the front so far, becomes its own. */
+/*
+ * Starts the raster: what the front held for it becomes its baseline. The front's own baseline is noted as measured,
+ * now and then, so that it could not hold what is only granted.
+ */
 static int start_raster(struct job *job, struct core *core) {
     int fd cleanup(drop_fd) = -1;
     int result = 0;
@@ -151,7 +154,7 @@ static int start_raster(struct job *job, struct core *core) {
     if (result != 0) {
         return result;
     }
-    ledger_move(core->ledger, core->account, CHARGE_BASELINE, job->account, CHARGE_BASELINE, job->opening.request.bytes,
+    ledger_move(core->ledger, core->account, CHARGE_DOCUMENT, job->account, CHARGE_BASELINE, job->opening.request.bytes,
                 0);
     claim_forget(&job->opening);
     send_open(job, fd);
@@ -174,7 +177,7 @@ static bool comes_through_pipe(const struct job *job) {
 static void open_when_it_fits(struct job *job, struct core *core, bool others_open) {
     uint64_t bytes = RASTER_BYTES + (comes_through_pipe(job) ? PIPE_BYTES : 0);
     uint64_t beside = others_open ? 2 * admission_first_grant(claim_room(core)) : 0;
-    int result = claim_ask(&job->opening, core, core->account, CHARGE_BASELINE, bytes, 0, beside, job->wish->priority);
+    int result = claim_ask(&job->opening, core, core->account, CHARGE_DOCUMENT, bytes, 0, beside, job->wish->priority);
     if (result == 1) {
         return;
     }

@@ -67,7 +67,7 @@ struct job {
     ino_t inode;
     struct child raster;
     int account;              /* the raster's; -1 */
-    struct claim opening;     /* baseline of the raster that is to be started */
+    struct claim opening;     /* for the raster that is to be started */
     struct claim drawing;     /* what drawing the next page takes */
     int64_t opened, deadline; /* clock; the deadline is of the raster's next answer, or of ENDING */
     uint32_t page;            /* the page that is to be drawn next; 0: none was chosen */
