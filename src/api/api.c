@@ -115,7 +115,7 @@ int api_number(const struct http_request *request, const char *name, int64_t low
 
 /* Tasks as JSON */
 
-static void set_time(struct json *object, const char *key, int64_t wall) {
+void api_set_time(struct json *object, const char *key, int64_t wall) {
     char *text cleanup(drop_memory) = wall > 0 ? clock_text(wall) : NULL;
     json_set_string(object, key, text);
 }
@@ -171,10 +171,10 @@ struct json *api_task_to_json(struct api *api, const struct task_row *row) {
     set_parsed(task, "timings", row->timings);
     set_parsed(task, "warnings", row->warnings);
     set_parsed(task, "options", row->options);
-    set_time(task, "created", row->created);
-    set_time(task, "started", row->started);
-    set_time(task, "ended", row->ended);
-    set_time(task, "deadline", row->deadline);
+    api_set_time(task, "created", row->created);
+    api_set_time(task, "started", row->started);
+    api_set_time(task, "ended", row->ended);
+    api_set_time(task, "deadline", row->deadline);
     if (row->error) {
         json_set(task, "error", error_to_json(row));
     } else {

@@ -46,6 +46,9 @@ int api_choose_type(const char *accept, const char *const types[]);
 int api_number(const struct http_request *request, const char *name, int64_t low, int64_t high, int64_t fallback,
                int64_t *ret);
 
+/* Sets a member to a moment as text, milliseconds since 1970; null for 0. */
+void api_set_time(struct json *object, const char *key, int64_t wall);
+
 /* Schemas of the answers, as JSON text; made from src/api/schemas.json when the program is built. */
 extern const char api_schemas[];
 

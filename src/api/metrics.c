@@ -67,6 +67,41 @@ static void add_pool(struct buffer *text, const struct pool *pool) {
             (double)worker->idle_leaves);
 }
 
+/* Of each model, by its id and engine. */
+static void add_of_models(struct buffer *text, const struct roster *roster, const char *name, const char *kind,
+                          const char *help, double (*value)(const struct roster_model *model)) {
+    add_head(text, name, kind, help);
+    for (int i = 0; i < ROSTER_MODELS; i++) {
+        struct roster_model model;
+        if (roster_read(roster, i, &model)) {
+            buffer_add_format(text, "%s{model=\"%s\",engine=\"%s\"} %.15g\n", name, model.name.id, model.name.engine,
+                              value(&model));
+        }
+    }
+}
+
+static double is_loaded(const struct roster_model *model) { return model->now.state == MODEL_READY; }
+static double charged(const struct roster_model *model) { return (double)model->now.charged; }
+static double users(const struct roster_model *model) { return (double)model->now.users; }
+static double loads(const struct roster_model *model) { return (double)model->counts[ROSTER_LOADS]; }
+static double unloads(const struct roster_model *model) { return (double)model->counts[ROSTER_UNLOADS]; }
+static double evictions(const struct roster_model *model) { return (double)model->counts[ROSTER_EVICTIONS]; }
+static double failures(const struct roster_model *model) { return (double)model->counts[ROSTER_FAILURES]; }
+static double load_time(const struct roster_model *model) { return (double)model->counts[ROSTER_LOAD_TIME] / 1e9; }
+
+static void add_models(struct buffer *text, const struct roster *roster) {
+    add_of_models(text, roster, "octavo_model_loaded", "gauge", "Whether a model is loaded.", is_loaded);
+    add_of_models(text, roster, "octavo_model_charged_bytes", "gauge", "Its weights and what is kept of its runs.",
+                  charged);
+    add_of_models(text, roster, "octavo_model_users", "gauge", "Who uses it now.", users);
+    add_of_models(text, roster, "octavo_model_loads_total", "counter", "Loads.", loads);
+    add_of_models(text, roster, "octavo_model_unloads_total", "counter", "Unloads.", unloads);
+    add_of_models(text, roster, "octavo_model_evictions_total", "counter", "Unloads that made room for others.",
+                  evictions);
+    add_of_models(text, roster, "octavo_model_load_failures_total", "counter", "Loads that failed.", failures);
+    add_of_models(text, roster, "octavo_model_load_seconds_total", "counter", "Time of all loads.", load_time);
+}
+
 static void add_http(struct buffer *text, const struct http *http) {
     static const char *const classes[] = {NULL, "1xx", "2xx", "3xx", "4xx", "5xx"};
     struct http_counts counts;
@@ -88,6 +123,7 @@ void api_metrics(void *context, struct http_request *request) {
     add_tasks(&text, api);
     add_memory(&text, api->host.pool);
     add_pool(&text, api->host.pool);
+    add_models(&text, api->host.pool->core.roster);
     add_http(&text, api->http);
     http_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", &text);
 }

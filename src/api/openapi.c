@@ -109,7 +109,11 @@ static void add_path_parameters(struct json *list, const char *path) {
         bool number = strcmp(name, "n") == 0;
         struct json *schema = json_object_new();
         json_set_string(schema, "type", number ? "integer" : "string");
-        json_append(list, parameter("path", name, number ? "number of a page, from 1" : "id of a task", schema));
+        json_append(list, parameter("path", name,
+                                    number                     ? "number of a page, from 1"
+                                    : strstr(path, "/models/") ? "id of a model"
+                                                               : "id of a task",
+                                    schema));
     }
 }
 

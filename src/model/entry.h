@@ -20,6 +20,7 @@ struct entry {
     enum model_state state;
     struct model model;
     int users;
+    int place; /* in the roster */
     struct seat *seats;
     int seat_count;
     uint64_t charged;     /* for the weights */
@@ -46,7 +47,12 @@ struct manager {
     bool keeper_started;
 };
 
-/* Changes the state; a forbidden change aborts a checking build and is counted otherwise. With the lock. */
+/* Notes in the roster how the entry stands; counts there. With the lock. */
+void entry_note(const struct manager *manager, const struct entry *entry);
+void entry_count(const struct manager *manager, const struct entry *entry, enum roster_count what, uint64_t more);
+
+/* Changes the state, and notes it; a forbidden change aborts a checking build and is counted otherwise. With the lock.
+ */
 void entry_set_state(struct manager *manager, struct entry *entry, enum model_state state);
 
 /* Loads an entry in RESERVED, ends in READY or FAILED. Without the lock. */

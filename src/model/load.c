@@ -135,6 +135,7 @@ static int note_failure(struct manager *manager, struct entry *entry, int error)
     free(entry->detail);
     entry->detail = detail;
     manager->failures++;
+    entry_count(manager, entry, ROSTER_FAILURES, 1);
     entry_set_state(manager, entry, MODEL_FAILED);
     pthread_mutex_unlock(&manager->lock);
     recorder_note(manager->options.recorder, EVENT_LOAD_FAILED, entry->spec->id, error, blames ? wait : 0);
@@ -165,6 +166,8 @@ int entry_load(struct manager *manager, struct entry *entry, int64_t deadline, c
     entry->load_seconds = clock_seconds(entry->loaded - begun);
     entry->failures = 0;
     manager->loads++;
+    entry_count(manager, entry, ROSTER_LOADS, 1);
+    entry_count(manager, entry, ROSTER_LOAD_TIME, (uint64_t)(entry->loaded - begun));
     entry_set_state(manager, entry, MODEL_READY);
     pthread_mutex_unlock(&manager->lock);
     recorder_note(manager->options.recorder, EVENT_LOAD, entry->spec->id, (int64_t)entry->charged,
@@ -230,6 +233,7 @@ uint64_t entry_unload(struct manager *manager, struct entry *entry) {
         entry->seats[i] = (struct seat){0};
     }
     manager->unloads++;
+    entry_count(manager, entry, ROSTER_UNLOADS, 1);
     entry_set_state(manager, entry, MODEL_ABSENT);
     pthread_mutex_unlock(&manager->lock);
     recorder_note(manager->options.recorder, EVENT_UNLOAD, entry->spec->id, (int64_t)charged, freed);

@@ -16,15 +16,6 @@
 #define MILLISECOND INT64_C(1000000)
 enum { KEEPER_PERIOD = 100, REST = 500 /* milliseconds without a run after which slack goes back */ };
 
-const char *model_state_word(enum model_state state) {
-    static const char *const words[] = {
-#define MODEL_STATE(symbol, word, next) word,
-#include "table/model_states.def"
-#undef MODEL_STATE
-    };
-    return words[state];
-}
-
 bool model_state_follows(enum model_state from, enum model_state to) {
     static const unsigned next_of[] = {
 #define TO(symbol) | 1U << MODEL_##symbol
@@ -34,6 +25,29 @@ bool model_state_follows(enum model_state from, enum model_state to) {
 #undef TO
     };
     return next_of[from] >> to & 1U;
+}
+
+static int64_t patience_of(const struct manager *manager, const struct entry *entry) {
+    return entry->spec->idle > 0 ? entry->spec->idle * INT64_C(1000000000) : manager->options.idle;
+}
+
+void entry_note(const struct manager *manager, const struct entry *entry) {
+    if (manager->options.roster) {
+        const struct roster_state state = {.state = entry->state,
+                                           .charged = entry_charged(entry),
+                                           .users = (uint64_t)entry->users,
+                                           .idle = patience_of(manager, entry),
+                                           .loaded = entry->loaded,
+                                           .used = entry->used,
+                                           .load_duration = (uint64_t)(entry->load_seconds * 1e9)};
+        roster_note(manager->options.roster, entry->place, &state);
+    }
+}
+
+void entry_count(const struct manager *manager, const struct entry *entry, enum roster_count what, uint64_t more) {
+    if (manager->options.roster) {
+        roster_count(manager->options.roster, entry->place, what, more);
+    }
 }
 
 void entry_set_state(struct manager *manager, struct entry *entry, enum model_state state) {
@@ -46,6 +60,7 @@ void entry_set_state(struct manager *manager, struct entry *entry, enum model_st
                  model_state_word(state));
     }
     entry->state = state;
+    entry_note(manager, entry);
     pthread_cond_broadcast(&manager->changed);
 }
 
@@ -101,6 +116,7 @@ uint64_t manager_evict(struct manager *manager, uint64_t wanted) {
     if (victim) {
         entry_set_state(manager, victim, MODEL_DRAINING);
         manager->evictions++;
+        entry_count(manager, victim, ROSTER_EVICTIONS, 1);
         recorder_note(manager->options.recorder, EVENT_EVICT, victim->spec->id, (int64_t)wanted,
                       (int64_t)entry_charged(victim));
     }
@@ -139,10 +155,6 @@ uint64_t manager_trim(struct manager *manager) {
         manager_credit_heap(manager, CHARGE_KEPT, bytes, 0);
     }
     return bytes;
-}
-
-static int64_t patience_of(const struct manager *manager, const struct entry *entry) {
-    return entry->spec->idle > 0 ? entry->spec->idle * INT64_C(1000000000) : manager->options.idle;
 }
 
 /* One that has been idle for long enough at now; INT64_MAX: any that is idle. */
@@ -257,6 +269,22 @@ int manager_new(const struct manager_options *options, struct manager **ret) {
     return 0;
 }
 
+static void set_text(char to[ROSTER_TEXT], const char *text) {
+    memcpy(to, text ? text : "", strnlen(text ? text : "", ROSTER_TEXT - 1));
+}
+
+static int enlist(const struct manager *manager, const struct model_spec *spec) {
+    struct roster_name name = {.device = "cpu"};
+    if (!manager->options.roster) {
+        return -1;
+    }
+    set_text(name.id, spec->id);
+    set_text(name.role, role_word(spec->role));
+    set_text(name.version, spec->version);
+    set_text(name.engine, manager->options.kind->name);
+    return roster_add(manager->options.roster, &name);
+}
+
 void manager_add(struct manager *manager, const struct model_spec *spec, int runners) {
     struct entry *entry = &manager->entry[spec->role];
     pthread_mutex_lock(&manager->lock);
@@ -264,6 +292,8 @@ void manager_add(struct manager *manager, const struct model_spec *spec, int run
     entry->spec = spec;
     entry->seats = alloc((size_t)runners, sizeof(*entry->seats));
     entry->seat_count = runners;
+    entry->place = enlist(manager, spec);
+    entry_note(manager, entry);
     pthread_mutex_unlock(&manager->lock);
 }
 
@@ -301,6 +331,14 @@ const struct model_spec *manager_spec(const struct manager *manager, enum role r
     return manager->entry[role].spec; /* constant after manager_add() */
 }
 
+enum role manager_role(const struct manager *manager, const char *id) {
+    int role = 0;
+    while (role < ROLE_COUNT && !(manager->entry[role].spec && strcmp(manager->entry[role].spec->id, id) == 0)) {
+        role++;
+    }
+    return (enum role)role;
+}
+
 static int failed_before(const struct entry *entry, int64_t now) {
     return fail(entry->error, "%s (not tried again for %.0f s)", entry->detail,
                 clock_seconds(entry->retry - now) + 0.5);
@@ -329,6 +367,7 @@ int model_acquire(struct manager *manager, enum role role, int64_t deadline, con
     }
     if (result == 0) {
         entry->users++;
+        entry_note(manager, entry);
         *ret = (struct model_handle){.manager = manager, .entry = entry};
     }
     pthread_mutex_unlock(&manager->lock);
@@ -342,6 +381,7 @@ void model_release(struct model_handle *handle) {
     pthread_mutex_lock(&handle->manager->lock);
     handle->entry->users--;
     handle->entry->used = clock_now();
+    entry_note(handle->manager, handle->entry);
     if (handle->entry->users == 0) {
         pthread_cond_broadcast(&handle->manager->changed);
     }

@@ -20,18 +20,10 @@
 #include "memory/ledger.h"
 #include "memory/predict.h"
 #include "memory/recorder.h"
+#include "memory/roster.h"
 #include "model/model.h"
 
-enum model_state {
-#define MODEL_STATE(symbol, word, next) MODEL_##symbol,
-#include "table/model_states.def"
-#undef MODEL_STATE
-    MODEL_STATE_COUNT
-};
-
-/* Word of a state. Borrowed for ever. */
-const char *model_state_word(enum model_state state);
-/* Whether one may follow the other. */
+/* Whether one state may follow the other. */
 bool model_state_follows(enum model_state from, enum model_state to);
 
 /* Nanoseconds to wait for memory: others' runs are over long before, so that something hangs and an answer is due. */
@@ -49,6 +41,7 @@ struct manager_options {
     struct ledger *ledger;
     int account;
     struct recorder *recorder;
+    struct roster *roster; /* NULL: nobody wants to know */
     struct predictor *predictor;
     int64_t idle;      /* nanoseconds without a user after which a model is unloaded, unless its entry says otherwise */
     int64_t residency; /* nanoseconds after its load in which a model is not unloaded to make room */
@@ -101,6 +94,9 @@ uint64_t manager_unload_idle(struct manager *manager);
 
 /* Waits for all users to go, unloads everything, frees the manager: nothing of it stays charged but deficits. */
 void models_teardown(struct manager **manager);
+
+/* The role for which the model of this id was declared; ROLE_COUNT if it was for none. */
+enum role manager_role(const struct manager *manager, const char *id);
 
 struct manager_state {
     enum model_state state[ROLE_COUNT];

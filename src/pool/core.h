@@ -10,6 +10,7 @@
 #include "memory/judge.h"
 #include "memory/ledger.h"
 #include "memory/recorder.h"
+#include "memory/roster.h"
 
 struct job;
 struct page;
@@ -56,6 +57,7 @@ struct core {
     const struct pool_events *events;
     struct ledger *ledger;
     struct recorder *recorder;
+    struct roster *roster;     /* the workers' models */
     int account;               /* the front's */
     uint64_t baseline;         /* bytes that the front holds by itself */
     uint64_t results, uploads; /* beside them: results of documents, documents on their way in */

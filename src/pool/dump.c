@@ -72,24 +72,33 @@ static void remove_old(const char *folder) {
     }
 }
 
-void dump_write(const struct core *core, const char *reason) {
+char *dump_take(const struct core *core, const char *reason, struct json **ret) {
     const char *folder = core->conf->dump_folder;
-    if (!folder) {
-        return;
-    }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
+    *ret = dump_to_json(core, reason, &now);
+    if (!folder) {
+        return NULL;
+    }
     char *moment cleanup(drop_memory) = time_text(&now);
-    char *path cleanup(drop_memory) =
-        format("%s/" PREFIX "%.19s.%03ldZ-%ld-%s.json", folder, moment, now.tv_nsec / 1000000, (long)getpid(), reason);
-    struct json *dump cleanup(json_drop) = dump_to_json(core, reason, &now);
-    char *text cleanup(drop_memory) = json_text(dump, true);
+    char *name cleanup(drop_memory) =
+        format(PREFIX "%.19s.%03ldZ-%ld-%s.json", moment, now.tv_nsec / 1000000, (long)getpid(), reason);
+    char *path cleanup(drop_memory) = format("%s/%s", folder, name);
+    char *text cleanup(drop_memory) = json_text(*ret, true);
     int result = file_make_folder(folder);
     result = result ? result : file_replace(path, text, strlen(text));
     if (result != 0) {
         core_note(core, "the memory dump could not be written: %s", error_detail());
-        return;
+        return NULL;
     }
     remove_old(folder);
     core_note(core, "what memory was used for is in %s", path);
+    return take(name);
+}
+
+void dump_write(const struct core *core, const char *reason) {
+    if (core->conf->dump_folder) {
+        struct json *dump cleanup(json_drop) = NULL;
+        char *name cleanup(drop_memory) = dump_take(core, reason, &dump);
+    }
 }

@@ -7,8 +7,14 @@
 
 #include "pool/core.h"
 
+struct json;
+
 /* Writes one, if the settings name a folder, and tells its path (or why there is none) in one line of the log. reason
  * is a word: "refusal", "emergency", "worker", "signal". */
 void dump_write(const struct core *core, const char *reason);
+
+/* As above; *ret is what it says (the caller drops it). The name of the file, which the caller frees; NULL: none was
+ * written. */
+char *dump_take(const struct core *core, const char *reason, struct json **ret);
 
 #endif

@@ -24,6 +24,7 @@ static void share(int socket, const char *what, int fd) {
 void mail_start(int socket, const struct core *core, int account, uint64_t bytes) {
     share(socket, "ledger", ledger_fd(core->ledger));
     share(socket, "recorder", recorder_fd(core->recorder));
+    share(socket, "roster", roster_fd(core->roster));
     struct json *body cleanup(json_drop) = message_new("setup");
     json_set_string(body, "engine", core->conf->engine);
     json_set_string(body, "models", core->conf->models);
@@ -64,6 +65,16 @@ void mail_cancel(int socket, long id) {
 void mail_relieve(int socket, const char *step) {
     struct json *body cleanup(json_drop) = message_new("relieve");
     json_set_string(body, "step", step);
+    message_send(socket, body, -1);
+}
+
+void mail_order(int socket, const struct order *order) {
+    static const char *const words[] = {[ORDER_LOAD] = "load", [ORDER_UNLOAD] = "unload", [ORDER_RELEASE] = "release"};
+    struct json *body cleanup(json_drop) = message_new("order");
+    json_set_int(body, "id", order->id);
+    json_set_string(body, "what", words[order->kind]);
+    json_set_string(body, "model", order->model);
+    json_set_int(body, "seconds", order->seconds);
     message_send(socket, body, -1);
 }
 

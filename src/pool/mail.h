@@ -10,6 +10,7 @@
 #include "document/page.h"
 #include "pool/core.h"
 #include "pool/job.h"
+#include "pool/order.h"
 
 /* Shares ledger and recorder and sends the setup: the worker's account, the bytes that it may plan with. */
 void mail_start(int socket, const struct core *core, int account, uint64_t bytes);
@@ -18,6 +19,7 @@ void mail_plan(int socket, uint64_t bytes);
 void mail_read(int socket, long id, struct sheet *sheet, int priority); /* the sheet's descriptor is closed */
 void mail_cancel(int socket, long id);
 void mail_relieve(int socket, const char *step);
+void mail_order(int socket, const struct order *order);
 void mail_ping(int socket);
 
 /* The page behind fd, into *ret_page (the caller frees its contents), and its size as JSON. ERR_PROTOCOL. */

@@ -119,6 +119,7 @@ static int open_core(struct pool *pool) {
     pool->budget = budget_of(pool);
     int result = ledger_create("cpu", pool->budget, (uint32_t)pool->conf.seats, &core->ledger);
     result = result ? result : recorder_create(&core->recorder);
+    result = result ? result : roster_create(&core->roster);
     result = result ? result : ledger_open_account(core->ledger, "front", getpid(), &core->account);
     if (result != 0) {
         return result;
@@ -347,6 +348,25 @@ int pool_take(struct pool *pool, const struct pollfd *polled) {
 
 void pool_dump(struct pool *pool, const char *reason) { dump_write(&pool->core, reason); }
 
+char *pool_take_dump(struct pool *pool, const char *reason, struct json **ret) {
+    return dump_take(&pool->core, reason, ret);
+}
+
+int pool_order(struct pool *pool, struct order *order) {
+    struct supervisor *worker = &pool->worker;
+    if (pool->conf.per_task) {
+        return fail(ERR_NOT_FOUND, "with pool.mode per_task each document has models of its own");
+    }
+    if (order->kind != ORDER_LOAD && worker->child.pid == 0) { /* there is nothing to give back */
+        order->done(order, 0, "", 0);
+    } else {
+        orders_add(&worker->orders, order);
+    }
+    return 0;
+}
+
+void pool_withdraw(struct pool *pool, const struct order *order) { orders_withdraw(&pool->worker.orders, order); }
+
 /* The end */
 
 void pool_give_up(struct pool *pool, int error, const char *detail) {
@@ -355,6 +375,7 @@ void pool_give_up(struct pool *pool, int error, const char *detail) {
         job->in_hand = 0;
         job_fail(job, &pool->core, error, 0, detail);
     }
+    orders_refuse(&pool->worker.orders, error, detail);
     finish_jobs(pool, clock_now());
 }
 
@@ -396,6 +417,7 @@ void pool_done(struct pool *pool) {
     }
     ledger_drop(&core->ledger);
     recorder_drop(&core->recorder);
+    roster_drop(&core->roster);
     probe_drop(&pool->probe);
     supervisor_done(&pool->worker);
     free(pool->row);

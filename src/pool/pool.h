@@ -22,6 +22,7 @@
 #include "pool/supervisor.h"
 
 struct guard;
+struct json;
 struct probe;
 
 /* Memory (PSS) of our processes: the sum, and its parts. Bytes. */
@@ -85,11 +86,22 @@ int64_t pool_until(const struct pool *pool, int64_t now);
 /* Takes what came: one message of each process that has one. Errors as pool_step(). */
 int pool_take(struct pool *pool, const struct pollfd *polled);
 
+/*
+ * Has an order carried out by the shared worker, which is started for a load; done() may be called in here.
+ * ERR_NOT_FOUND with per_task, where there is none. One that is withdrawn is not answered any more.
+ */
+int pool_order(struct pool *pool, struct order *order);
+void pool_withdraw(struct pool *pool, const struct order *order);
+
 /* Measures the footprint now. */
 void pool_measure(struct pool *pool);
 
 /* Writes a dump for reason (a word). */
 void pool_dump(struct pool *pool, const char *reason);
+
+/* As above, *ret is what it says, which the caller drops; the name of its file, which the caller frees: NULL if none
+ * could be written. */
+char *pool_take_dump(struct pool *pool, const char *reason, struct json **ret);
 
 /* Ends all jobs in work with error; detail may be NULL. Their complete pages are kept. */
 void pool_give_up(struct pool *pool, int error, const char *detail);

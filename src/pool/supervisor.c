@@ -56,6 +56,7 @@ static int start(struct supervisor *supervisor, uint64_t bytes, int64_t now) {
         return result;
     }
     use_account(supervisor, account);
+    supervisor->pid = supervisor->child.pid;
     mail_start(supervisor->child.socket, core, account, bytes); /* one that is gone shows as the end of its socket */
     supervisor->state = WORKER_STARTING;
     supervisor->plan_asked = bytes;
@@ -66,6 +67,11 @@ static int start(struct supervisor *supervisor, uint64_t bytes, int64_t now) {
     supervisor->starts++;
     note_event(supervisor, "started");
     return 0;
+}
+
+/* Pages or orders are in its hands. */
+static bool is_busy(const struct supervisor *supervisor) {
+    return supervisor->count > 0 || orders_sent(supervisor->orders);
 }
 
 /* Ending */
@@ -89,6 +95,7 @@ static struct reading take_reading(struct supervisor *supervisor, long id) {
 static void reap(struct supervisor *supervisor, struct obituary *ret_obituary) {
     child_end(&supervisor->child, ret_obituary);
     ledger_close_account(supervisor->core->ledger, supervisor->account);
+    roster_clear(supervisor->core->roster, supervisor->pid);
     use_account(supervisor, -1);
     supervisor->plan_open = false;
     supervisor->ready_at = 0;
@@ -162,6 +169,7 @@ static int bury(struct supervisor *supervisor, const char *how) {
     reap(supervisor, NULL);
     supervisor->state = WORKER_RESTING;
     lose_pages(supervisor, text);
+    orders_lose(&supervisor->orders, text);
     return last ? fail(ERR_WORKER_CRASHED, "%s, %d times in a row", words, FALSE_STARTS) : 0;
 }
 
@@ -175,6 +183,7 @@ static void let_go(struct supervisor *supervisor, int64_t now) {
 static void gone(struct supervisor *supervisor) {
     reap(supervisor, NULL);
     supervisor->state = WORKER_NONE;
+    orders_lose(&supervisor->orders, "the worker has left");
     malloc_trim(0); /* a lull: what the front keeps of its peak goes as well */
 }
 
@@ -192,7 +201,7 @@ void supervisor_recycle(struct supervisor *supervisor, const char *reason) {
 /* The clock */
 
 static int check_pulse(struct supervisor *supervisor, int64_t now) {
-    if (supervisor->count == 0) {
+    if (!is_busy(supervisor)) {
         supervisor->pinged_at = 0;
         supervisor->next_ping = now + POOL_SECOND;
         return 0;
@@ -230,7 +239,11 @@ static void tick_ready(struct supervisor *supervisor, int64_t now, bool wanted, 
         supervisor->plan_asked = bytes;
         supervisor->plan_open = true;
     }
-    bool idle = supervisor->count == 0 && !wanted && supervisor->shared;
+    for (struct order *order = orders_unsent(supervisor->orders); order; order = orders_unsent(order)) {
+        order->id = ++supervisor->last_id;
+        mail_order(supervisor->child.socket, order);
+    }
+    bool idle = !is_busy(supervisor) && !wanted && supervisor->shared;
     supervisor->idle_since = !idle ? 0 : supervisor->idle_since ? supervisor->idle_since : now;
     if (idle && now - supervisor->idle_since >= supervisor->core->conf->worker_idle * POOL_SECOND) {
         supervisor->idle_leaves++;
@@ -244,7 +257,7 @@ int supervisor_tick(struct supervisor *supervisor, int64_t now, bool wanted, uin
     switch (supervisor->state) {
     case WORKER_RESTING:
     case WORKER_NONE:
-        return wanted && now >= supervisor->start_at ? start(supervisor, bytes, now) : 0;
+        return (wanted || supervisor->orders) && now >= supervisor->start_at ? start(supervisor, bytes, now) : 0;
     case WORKER_STARTING:
         return check_start(supervisor, now);
     case WORKER_READY:
@@ -255,7 +268,7 @@ int supervisor_tick(struct supervisor *supervisor, int64_t now, bool wanted, uin
         return result;
     case WORKER_DRAINING:
         result = check_pulse(supervisor, now);
-        if (supervisor->state == WORKER_DRAINING && supervisor->count == 0) {
+        if (supervisor->state == WORKER_DRAINING && !is_busy(supervisor)) {
             let_go(supervisor, now);
         }
         return result;
@@ -273,14 +286,14 @@ int64_t supervisor_until(const struct supervisor *supervisor, bool wanted) {
     switch (supervisor->state) {
     case WORKER_RESTING:
     case WORKER_NONE:
-        return wanted ? supervisor->start_at : INT64_MAX;
+        return wanted || supervisor->orders ? supervisor->start_at : INT64_MAX;
     case WORKER_LEAVING:
         return supervisor->leave_by;
     case WORKER_STARTING:
         return supervisor->started_at +
                (conf->run_timeout > START_SECONDS ? conf->run_timeout : START_SECONDS) * POOL_SECOND;
     default:
-        if (supervisor->count == 0) {
+        if (!is_busy(supervisor)) {
             return supervisor->idle_since ? supervisor->idle_since + conf->worker_idle * POOL_SECOND : INT64_MAX;
         }
         return supervisor->pinged_at ? supervisor->pinged_at + ANSWER_SECONDS * POOL_SECOND : supervisor->next_ping;
@@ -426,6 +439,9 @@ static int take_message(struct supervisor *supervisor, const struct json *messag
     if (strcmp(op, "quiet") == 0) {
         take_quiet(supervisor, message);
         return 0;
+    }
+    if (strcmp(op, "ordered") == 0 || strcmp(op, "order_failed") == 0) {
+        return orders_take_answer(&supervisor->orders, supervisor->last_id, message);
     }
     if (strcmp(op, "relieved") == 0) {
         const char *step = json_string(message, "step");

@@ -21,6 +21,7 @@
 #include "pool/backoff.h"
 #include "pool/core.h"
 #include "pool/job.h"
+#include "pool/order.h"
 #include "pool/recycle.h"
 #include "process/child.h"
 
@@ -38,6 +39,7 @@ struct supervisor {
     bool shared; /* it is the one whose floor is left free and who is recycled and let go */
     enum worker_state state;
     struct child child;
+    pid_t pid; /* of the last one, after its end too */
     int account;
     struct backoff backoff;
     int false_starts;         /* deaths in a row before "ready" */
@@ -48,7 +50,8 @@ struct supervisor {
     bool plan_open;                      /* "plan" was sent and is not answered yet */
     uint64_t documents, since_quiet;     /* finished; since nothing was in its hands */
     struct recycle recycle;
-    bool quiet; /* nothing was in its hands just now: whoever measures then takes it back */
+    struct order *orders; /* it is started for one that is not sent yet */
+    bool quiet;           /* nothing was in its hands just now: whoever measures then takes it back */
     /* clock; 0: not */
     int64_t start_at, started_at, ready_at, next_ping, pinged_at, idle_since, leave_by;
     /* for --timing */

@@ -12,7 +12,8 @@
  *   (end of file: leave)
  *
  * front -> worker                               worker -> front
- *   share   what ("ledger", "recorder") + memfd   (no answer)
+ *   share   what ("ledger", "recorder",           (no answer)
+ *           "roster") + memfd
  *   setup   engine, models, version, threads,     ready   engine, engine_version, started (seconds since its start),
  *           account (of the worker), bytes (it            plan {}, floor, comfort (bytes; memory/plan.h)
  *           may plan with), model_idle (seconds), | failed  error, detail
@@ -24,6 +25,10 @@
  *   cancel  id                                    (the page is answered page_failed "interrupted", or page if it was
  *                                                 done already)
  *   relieve step ("trim", "unload", "release")    relieved  step, bytes (given back)
+ *   order   id, what ("load", "unload",           ordered  id, bytes (given back) | order_failed  id, error, detail
+ *           "release"), model (its id; not for
+ *           release), seconds (to wait for memory,
+ *           or for users to go)
  *   ping                                          pong    busy (seconds that the longest step in hand has run)
  *                                                 quiet   heap, kept, handles, deficit: whenever nothing is in hand any
  *                                                         more (bytes allocated, and freed but kept for the next run;

@@ -19,6 +19,7 @@
 #include "engine/heap.h"
 #include "process/child.h"
 #include "process/message.h"
+#include "worker/chores.h"
 #include "worker/crew.h"
 #include "worker/describe.h"
 #include "worker/setup.h"
@@ -33,6 +34,7 @@ struct worker {
     pthread_mutex_t sending; /* one message at a time on the socket */
     struct setup setup;
     struct crew *crew;     /* NULL until set up */
+    struct chores *chores; /* likewise */
     int64_t next_baseline; /* clock from which a quiet moment is used to measure what this process holds */
 };
 
@@ -174,6 +176,20 @@ static void tell_quiet(void *context) {
     send(worker, body, -1);
 }
 
+/* Called by the chore's own thread. */
+static void tell_chore(void *context, int64_t id, int result, uint64_t bytes) {
+    struct worker *worker = context;
+    if (result != 0) {
+        send_failure(worker, "order_failed", id, result);
+        return;
+    }
+    struct json *answer cleanup(json_drop) = json_object_new();
+    json_set_string(answer, "op", "ordered");
+    json_set_int(answer, "id", id);
+    json_set_int(answer, "bytes", (int64_t)bytes);
+    send(worker, answer, -1);
+}
+
 static int begin_crew(struct worker *worker, const struct wish *wish) {
     const struct crew_options options = {.manager = worker->setup.manager,
                                          .ledger = worker->setup.ledger,
@@ -181,6 +197,7 @@ static int begin_crew(struct worker *worker, const struct wish *wish) {
                                          .plan = worker->setup.planned.told,
                                          .quiet = tell_quiet,
                                          .context = worker};
+    worker->chores = chores_new(worker->setup.manager, worker->setup.ledger, tell_chore, worker);
     return crew_start(&options, &worker->crew);
 }
 
@@ -230,6 +247,8 @@ static int take_share(struct worker *worker, const struct json *body, int *fd) {
         result = ledger_map(*fd, &worker->setup.ledger);
     } else if (what && strcmp(what, "recorder") == 0 && !worker->setup.recorder) {
         result = recorder_map(*fd, &worker->setup.recorder);
+    } else if (what && strcmp(what, "roster") == 0 && !worker->setup.roster) {
+        result = roster_map(*fd, &worker->setup.roster);
     } else {
         fail(ERR_PROTOCOL, "%s is shared, for the second time or before its time", what ? what : "nothing");
     }
@@ -270,6 +289,17 @@ static void answer_relieve(struct worker *worker, const struct json *body) {
     send(worker, answer, -1);
 }
 
+static void answer_order(struct worker *worker, const struct json *body) {
+    int64_t id = json_int(body, "id", 0);
+    const char *what = json_string(body, "what");
+    int result = worker->chores && what
+                     ? chores_begin(worker->chores, id, what, json_string(body, "model"), json_int(body, "seconds", 0))
+                     : fail(ERR_PROTOCOL, "an order before setup, or for nothing");
+    if (result != 0) {
+        send_failure(worker, "order_failed", id, result);
+    }
+}
+
 static void answer_ping(struct worker *worker) {
     struct json *answer cleanup(json_drop) = json_object_new();
     json_set_string(answer, "op", "pong");
@@ -300,6 +330,8 @@ static bool handle_wish(struct worker *worker, const char *op, const struct json
         answer_plan(worker, body);
     } else if (strcmp(op, "relieve") == 0) {
         answer_relieve(worker, body);
+    } else if (strcmp(op, "order") == 0) {
+        answer_order(worker, body);
     } else if (strcmp(op, "ping") == 0) {
         answer_ping(worker);
     } else {
@@ -329,9 +361,15 @@ static void handle(struct worker *worker, const struct json *body, int *fd) {
 }
 
 static void leave(struct worker *worker) {
+    if (worker->chores) {
+        chores_cancel(worker->chores);
+    }
     if (worker->crew) {
         crew_stop(worker->crew);
         setup_save(&worker->setup);
+    }
+    if (worker->chores) {
+        chores_drop(&worker->chores);
     }
     setup_done(&worker->setup);
 }

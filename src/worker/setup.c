@@ -180,6 +180,7 @@ static int open_manager(struct setup *setup, const struct wish *wish) {
                                             .ledger = setup->ledger,
                                             .account = setup->account,
                                             .recorder = setup->recorder,
+                                            .roster = setup->roster,
                                             .predictor = setup->predictor,
                                             .idle = (int64_t)(wish->model_idle * 1e9),
                                             .residency =
@@ -243,6 +244,7 @@ void setup_done(struct setup *setup) {
     free(setup->stamp);
     ledger_drop(&setup->ledger);
     recorder_drop(&setup->recorder);
+    roster_drop(&setup->roster);
     catalog_done(&setup->catalog);
     places_done(&setup->places);
     *setup = (struct setup){0};

@@ -22,6 +22,7 @@ struct setup {
     struct catalog catalog;
     struct ledger *ledger;     /* shared by the front process, or our own */
     struct recorder *recorder; /* likewise */
+    struct roster *roster;     /* of the front process; NULL: it shared none */
     int account;
     struct predictor *predictor;
     char *stamp; /* what the predictions belong to */

@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "pool/backoff.h"
+#include "pool/order.h"
 #include "pool/recycle.h"
 
 #include <cmocka.h>
@@ -86,6 +89,74 @@ static void deficit_and_lost_handles_are_reasons(void **state) {
     free(second);
 }
 
+/* Orders */
+
+struct given {
+    struct order order;
+    int calls, error;
+    uint64_t bytes;
+};
+
+static void note_end(struct order *order, int error, const char *detail, uint64_t bytes) {
+    struct given *given = (struct given *)order;
+    given->calls++;
+    given->error = error;
+    given->bytes = bytes;
+    assert_non_null(detail);
+}
+
+static int answer(struct order **orders, const char *text) {
+    struct json *message cleanup(json_drop) = NULL;
+    assert_int_equal(json_parse(text, strlen(text), &message), 0);
+    return orders_take_answer(orders, 2, message);
+}
+
+static void orders_are_answered_once(void **state) {
+    (void)state;
+    struct order *orders = NULL;
+    struct given load = {.order = {.kind = ORDER_LOAD, .done = note_end}};
+    struct given unload = {.order = {.kind = ORDER_UNLOAD, .done = note_end}};
+    orders_add(&orders, &load.order);
+    orders_add(&orders, &unload.order);
+    assert_false(orders_sent(orders));
+    assert_ptr_equal(orders_unsent(orders), &load.order);
+    load.order.id = 1;
+    assert_true(orders_sent(orders));
+    assert_ptr_equal(orders_unsent(orders), &unload.order);
+    unload.order.id = 2;
+    assert_null(orders_unsent(orders));
+    assert_int_equal(answer(&orders, "{\"op\":\"ordered\",\"id\":2,\"bytes\":77}"), 0);
+    assert_int_equal(answer(&orders, "{\"op\":\"ordered\",\"id\":2,\"bytes\":78}"), 0); /* nobody waits for it */
+    assert_int_equal(answer(&orders, "{\"op\":\"order_failed\",\"id\":1,\"error\":\"no_memory\"}"), 0);
+    assert_int_equal(answer(&orders, "{\"op\":\"ordered\",\"id\":3,\"bytes\":1}"), ERR_PROTOCOL);
+    assert_int_equal(answer(&orders, "{\"op\":\"ordered\"}"), ERR_PROTOCOL);
+    assert_true(unload.calls == 1 && unload.error == 0 && unload.bytes == 77);
+    assert_true(load.calls == 1 && load.error == ERR_NO_MEMORY);
+    assert_null(orders);
+}
+
+static void orders_of_a_worker_that_is_gone_end(void **state) {
+    (void)state;
+    struct order *orders = NULL;
+    struct given sent = {.order = {.kind = ORDER_UNLOAD, .done = note_end}},
+                 release = {.order = {.kind = ORDER_RELEASE, .done = note_end}},
+                 load = {.order = {.kind = ORDER_LOAD, .done = note_end}},
+                 gone = {.order = {.kind = ORDER_LOAD, .done = note_end}};
+    orders_add(&orders, &sent.order);
+    orders_add(&orders, &release.order);
+    orders_add(&orders, &load.order);
+    orders_add(&orders, &gone.order);
+    sent.order.id = 1;
+    orders_withdraw(&orders, &gone.order);
+    orders_lose(&orders, "it died");
+    assert_true(sent.calls == 1 && sent.error == ERR_WORKER_CRASHED);
+    assert_true(release.calls == 1 && release.error == 0 && release.bytes == 0);
+    assert_int_equal(load.calls, 0);
+    orders_refuse(&orders, ERR_DRAINING, NULL);
+    assert_true(load.calls == 1 && load.error == ERR_DRAINING && gone.calls == 0);
+    assert_null(orders);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_double_up_to_half_a_minute),
@@ -93,6 +164,8 @@ int main(void) {
         cmocka_unit_test(noise_is_no_reason),
         cmocka_unit_test(a_climb_is_a_reason_until_it_begins_anew),
         cmocka_unit_test(deficit_and_lost_handles_are_reasons),
+        cmocka_unit_test(orders_are_answered_once),
+        cmocka_unit_test(orders_of_a_worker_that_is_gone_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

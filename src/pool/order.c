@@ -1,0 +1,79 @@
+#include "pool/order.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+
+void orders_add(struct order **orders, struct order *order) {
+    while (*orders) {
+        orders = &(*orders)->next;
+    }
+    order->id = 0;
+    order->next = NULL;
+    *orders = order;
+}
+
+void orders_withdraw(struct order **orders, const struct order *order) {
+    while (*orders && *orders != order) {
+        orders = &(*orders)->next;
+    }
+    if (*orders) {
+        *orders = order->next;
+    }
+}
+
+bool orders_sent(const struct order *orders) {
+    while (orders && orders->id == 0) {
+        orders = orders->next;
+    }
+    return orders != NULL;
+}
+
+struct order *orders_unsent(struct order *orders) {
+    while (orders && orders->id > 0) {
+        orders = orders->next;
+    }
+    return orders;
+}
+
+static void end(struct order **orders, struct order *order, int error, const char *detail, uint64_t bytes) {
+    orders_withdraw(orders, order);
+    order->done(order, error, detail ? detail : "", bytes);
+}
+
+void orders_refuse(struct order **orders, int error, const char *detail) {
+    while (*orders) {
+        end(orders, *orders, error, detail, 0);
+    }
+}
+
+void orders_lose(struct order **orders, const char *obituary) {
+    for (struct order *order = *orders, *next; order; order = next) {
+        next = order->next;
+        if (order->id > 0) {
+            end(orders, order, ERR_WORKER_CRASHED, obituary, 0);
+        } else if (order->kind != ORDER_LOAD) {
+            end(orders, order, 0, NULL, 0);
+        }
+    }
+}
+
+int orders_take_answer(struct order **orders, long last, const struct json *message) {
+    bool failed = strcmp(json_string(message, "op"), "order_failed") == 0;
+    long id = (long)json_int(message, "id", 0);
+    int64_t bytes = json_int(message, "bytes", 0);
+    struct order *order = *orders;
+    if (id < 1 || id > last || bytes < 0) {
+        return fail(ERR_PROTOCOL, "octavo-worker answers an order that was not given");
+    }
+    while (order && order->id != id) {
+        order = order->next;
+    }
+    if (order) { /* else it was withdrawn */
+        int error = failed ? error_from_word(json_string(message, "error")) : 0;
+        end(orders, order, error, json_string(message, "detail"), (uint64_t)bytes);
+    }
+    return 0;
+}
