@@ -99,6 +99,6 @@ char *dump_take(const struct core *core, const char *reason, struct json **ret) 
 void dump_write(const struct core *core, const char *reason) {
     if (core->conf->dump_folder) {
         struct json *dump cleanup(json_drop) = NULL;
-        char *name cleanup(drop_memory) = dump_take(core, reason, &dump);
+        free(dump_take(core, reason, &dump));
     }
 }

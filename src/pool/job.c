@@ -146,6 +146,7 @@ static int start_raster(struct job *job, struct core *core) {
     int result = 0;
     if (job->fd >= 0) {
         fd = fcntl(job->fd, F_DUPFD_CLOEXEC, 3);
+        result = fd < 0 ? fail(ERR_PROCESS, "starting octavo-raster: %s", strerror(errno)) : 0;
     } else {
         result = open_file(job, &fd);
     }

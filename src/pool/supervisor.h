@@ -68,7 +68,7 @@ void supervisor_open(struct supervisor *supervisor, struct core *core, bool shar
 
 /*
  * Does what is due at now: starts the worker if it is wanted, tells it how many bytes it may plan with, pings it, ends
- * it when it hangs, lets it go when it is idle. ERR_INTERNAL if it cannot be started, ERR_WORKER_CRASHED if it ends
+ * it when it hangs, lets it go when it is idle. ERR_PROCESS if it cannot be started, ERR_WORKER_CRASHED if it ends
  * before it is ready again and again.
  */
 int supervisor_tick(struct supervisor *supervisor, int64_t now, bool wanted, uint64_t bytes);

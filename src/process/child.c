@@ -54,13 +54,13 @@ static int spawn(const char *name, int socket, pid_t *ret) {
     int error = posix_spawn(ret, path, &actions, &attributes, (char *[]){program, NULL}, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
-    return error ? fail(ERR_INTERNAL, "starting %s: %s", path, strerror(error)) : 0;
+    return error ? fail(ERR_PROCESS, "starting %s: %s", path, strerror(error)) : 0;
 }
 
 int child_start(const char *name, struct child *ret) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        return fail(ERR_INTERNAL, "starting %s: %s", name, strerror(errno));
+        return fail(ERR_PROCESS, "starting %s: %s", name, strerror(errno));
     }
     int ours cleanup(drop_fd) = pair[0];
     int theirs cleanup(drop_fd) = pair[1];
@@ -72,7 +72,7 @@ int child_start(const char *name, struct child *ret) {
     child.pid_fd = pidfd_open(child.pid, 0);
     child.socket = take_fd(&ours);
     if (child.pid_fd < 0) {
-        result = fail(ERR_INTERNAL, "watching %s: %s", name, strerror(errno));
+        result = fail(ERR_PROCESS, "watching %s: %s", name, strerror(errno));
         child_end(&child, NULL);
         return result;
     }

@@ -24,7 +24,7 @@ struct obituary {
     long peak_kib;      /* largest resident set */
 };
 
-/* Starts name into *ret; the caller ends it with child_end(). ERR_INTERNAL with the reason. */
+/* Starts name into *ret; the caller ends it with child_end(). ERR_PROCESS with the reason. */
 int child_start(const char *name, struct child *ret);
 
 /* Kills (if still there), waits, closes, zeroes *child. The obituary may be NULL. Never blocks for long. */

@@ -183,7 +183,7 @@ int runner_begin_direct(void *context, struct direct *direct) {
     if (runner->waiting_count == MOST_WAITING) {
         return fail(ERR_BUSY, "%d documents wait to be read at once", MOST_WAITING);
     }
-    if (runner->trouble) {
+    if (runner->trouble && clock_now() < runner->resume_at) { /* then it is tried, whoever asks */
         return fail(runner->trouble, "%s", runner->trouble_detail);
     }
     runner->waiting[runner->waiting_count++] = direct;
@@ -299,6 +299,9 @@ static void begin_runs(struct runner *runner, int64_t now) {
 static bool take_page(void *context, struct job *job, const struct page *page) {
     struct runner *runner = context;
     struct run *run = job->owner;
+    if (run->direct) {
+        all_is_well(runner);
+    }
     if (run->direct || !run->task || run->unwritten) {
         return run->direct == NULL;
     }
@@ -348,11 +351,17 @@ static void finish_direct(struct run *run, struct job *job) {
     api_direct_over(direct);
 }
 
+/* No process could be started for it: nothing of the document is known yet. */
+static bool could_not_start(const struct job *job) { return job->error == ERR_PROCESS && job->error_detail; }
+
 /* Whether its pages are not all dealt with for a reason that is not its own: a raster that dies may have been killed.
  */
 static bool goes_back(const struct runner *runner, const struct run *run) {
     const struct job *job = run->job;
     if (job->error == ERR_RASTER_CRASHED && job->error_detail && run->task->crashes++ < FORGIVEN_CRASHES) {
+        return true;
+    }
+    if (could_not_start(job)) {
         return true;
     }
     bool failed = job->error_detail != NULL; /* as a whole, not only a page of it */
@@ -383,6 +392,9 @@ static void take_over(void *context, struct job *job) {
     struct runner *runner = context;
     struct run *run = job->owner;
     leave(runner, run);
+    if (could_not_start(job) && !runner->giving_up) {
+        pause_for(runner, job->error, job->error_detail);
+    }
     if (run->direct) {
         finish_direct(run, job);
         job->owner = NULL;

@@ -1,6 +1,9 @@
-"""Models under the server: what is told of their life, and what an administrator may do about memory."""
+"""Models and processes under the server: what is told of their life, what an administrator may do about memory."""
+import http.client
+import json
 import os
 import re
+import resource
 import signal
 import threading
 import time
@@ -190,3 +193,55 @@ def test_a_worker_that_hangs_under_an_order_is_ended(tmp_path):
         is_problem(server.request("POST", f"/v1/models/{model}/load"), 500, "worker_crashed")
         assert server.get("/v1/pool").json["worker"]["hangs"] == 1
         start_worker(server)
+
+
+class Line:
+    """A connection that stays, for a server that has no descriptor left for another one."""
+
+    def __init__(self, server):
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+
+    def ask(self, method, path, body=None):
+        self.connection.request(method, path, body)
+        response = self.connection.getresponse()
+        return response.status, json.loads(response.read())
+
+
+def test_a_raster_that_cannot_be_started_is_tried_again(tmp_path):
+    with Server(tmp_path / "data", "--worker-idle", 600) as server:
+        start_worker(server)
+        line = Line(server)
+        assert line.ask("GET", "/readyz") == (200, {"ready": True, "reasons": []})
+        used = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+        before = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        # What is sent, the task's copy of it and the raster's have a place; the raster's sockets have none.
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 4, before[1]))
+        status, task = line.ask("POST", "/v1/tasks", LETTER.read_bytes())
+        assert status == 201, task
+        deadline = time.monotonic() + 20
+        while (answer := line.ask("GET", "/readyz"))[0] == 200 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert answer[0] == 503 and [reason["code"] for reason in answer[1]["reasons"]] == ["process"], answer
+        assert "Too many open files" in answer[1]["reasons"][0]["detail"]
+        assert line.ask("GET", f"/v1/tasks/{task['id']}")[1]["state"] in ("queued", "running")
+        status, problem = line.ask("POST", "/v1/ocr", LETTER.read_bytes())
+        assert (status, problem["code"]) == (503, "process")
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, before)
+        assert server.wait_for_end(task["id"])["state"] == "done"
+        assert line.ask("GET", "/readyz")[0] == 200
+
+
+def test_what_is_read_at_once_ends_trouble_too(tmp_path):
+    with Server(tmp_path / "data", "--worker-idle", 600) as server:
+        start_worker(server)
+        line = Line(server)
+        line.ask("GET", "/readyz")
+        used = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+        before = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 4, before[1]))
+        status, problem = line.ask("POST", "/v1/ocr", LETTER.read_bytes())
+        assert (status, problem["code"]) == (503, "process"), problem
+        assert line.ask("GET", "/readyz")[0] == 503
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, before)
+        wait_for(lambda: server.request("POST", "/v1/ocr", LETTER.read_bytes()).status == 200)
+        assert line.ask("GET", "/readyz")[0] == 200

@@ -183,7 +183,7 @@ static void child_dies_with_its_parent(void **state) {
 static void missing_program_is_told(void **state) {
     (void)state;
     struct child child;
-    assert_int_equal(child_start("no-such-program", &child), ERR_INTERNAL);
+    assert_int_equal(child_start("no-such-program", &child), ERR_PROCESS);
     assert_non_null(strstr(error_detail(), "no-such-program: No such file or directory"));
 }
 
