@@ -64,7 +64,7 @@ int api_choose_output(const struct http_request *request, const struct output **
     const char *word = http_query(request, "format"), *accept = http_header(request, "Accept");
     const struct output *chosen = word ? output_of(word) : output_of("json");
     if (word && !chosen) {
-        return fail(ERR_BAD_REQUEST, "format: \"%.40s\" is none of text, json", word);
+        return fail(ERR_BAD_REQUEST, "format: \"%.40s\" is none of text, json, markdown, html", word);
     }
     if (!word && accept && *accept) {
         const char *types[8] = {NULL};

@@ -15,6 +15,7 @@
 #include "cli/progress.h"
 #include "cli/target.h"
 #include "cli/terminal.h"
+#include "output/output.h"
 #include "pool/settings.h"
 
 static const int64_t MILLISECOND = 1000000;
@@ -258,6 +259,16 @@ static void settle(struct session *session) {
     }
 }
 
+/* Whether one of the formats shows what the layout finds. */
+static bool wants_structure(const char *formats) {
+    for (const struct output *output = outputs; output->word; output++) {
+        if (output->structured && options_list_has(formats, output->word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int open_session(struct session *session, const struct options *options) {
     size_t count = (size_t)options->file_count;
     session->wish = settings_of_job(options);
@@ -265,7 +276,10 @@ static int open_session(struct session *session, const struct options *options) 
     session->names_known = count;
     target_names(options->files, count, session->names);
     int result = options->files_from ? feed_open(options->files_from, &session->feed) : 0;
-    const struct pool_conf conf = settings_of_pool(options);
+    struct pool_conf conf = settings_of_pool(options);
+    if (strcmp(conf.layout, "auto") == 0 && !wants_structure(options->format)) {
+        conf.layout = "off";
+    }
     const struct pool_events events = {.context = session,
                                        .over = take_over,
                                        .page_failed = tell_page_failed,

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "document/region.h"
 
 static const struct {
     const char *word, *about;
@@ -44,6 +45,10 @@ void page_done(struct page *page) {
     for (size_t i = 0; i < page->warning_count; i++) {
         free(page->warnings[i]);
     }
+    for (size_t i = 0; i < page->region_count; i++) {
+        region_done(&page->regions[i]);
+    }
+    free(page->regions);
     free(page->lines);
     free(page->warnings);
     *page = (struct page){0};
@@ -51,7 +56,7 @@ void page_done(struct page *page) {
 
 /* Writing */
 
-static struct json *quad_to_json(const struct quad *quad) {
+struct json *quad_to_json(const struct quad *quad) {
     struct json *polygon = json_array_new();
     for (int i = 0; i < 4; i++) {
         struct json *point = json_array_new();
@@ -70,6 +75,7 @@ static struct json *line_to_json(const struct line *line) {
     json_set_real(object, "angle", (double)line->angle, 2);
     json_set_int(object, "block", line->block);
     json_set_int(object, "row", line->row);
+    json_set_int(object, "region", line->region);
     return object;
 }
 
@@ -109,6 +115,11 @@ struct json *page_to_json(const struct page *page) {
         json_append(lines, line_to_json(&page->lines[i]));
     }
     json_set(object, "lines", lines);
+    struct json *regions = json_array_new();
+    for (size_t i = 0; i < page->region_count; i++) {
+        json_append(regions, region_to_json(&page->regions[i]));
+    }
+    json_set(object, "regions", regions);
     if (page->plan.engine[0]) {
         json_set(object, "plan", plan_to_json(&page->plan));
     }
@@ -123,19 +134,19 @@ struct json *page_to_json(const struct page *page) {
 
 /* Reading */
 
-static int bad(const char *what) { return fail(ERR_PROTOCOL, "a page result whose %s is wrong", what); }
+int bad_result(const char *what) { return fail(ERR_PROTOCOL, "a page result whose %s is wrong", what); }
 
 /* A whole number from low to high. */
-static int number_from_json(const struct json *object, const char *key, uint32_t low, uint32_t high, uint32_t *ret) {
+int number_from_json(const struct json *object, const char *key, uint32_t low, uint32_t high, uint32_t *ret) {
     double number = json_real(object, key, -1);
     if (!(number >= low && number <= high) || number != floor(number)) {
-        return bad(key);
+        return bad_result(key);
     }
     *ret = (uint32_t)number;
     return 0;
 }
 
-static size_t length_of(const struct json *list) {
+size_t json_length(const struct json *list) {
     size_t length = 0;
     for (const struct json *member = json_first(list); member; member = json_next(member)) {
         length++;
@@ -143,21 +154,21 @@ static size_t length_of(const struct json *list) {
     return length;
 }
 
-static int quad_from_json(const struct json *polygon, struct quad *ret) {
+int quad_from_json(const struct json *polygon, struct quad *ret) {
     int i = 0;
     for (const struct json *point = json_first(polygon); point; point = json_next(point), i++) {
         const struct json *x = json_first(point);
         const struct json *y = x ? json_next(x) : NULL;
         if (i == 4 || !x || !y) {
-            return bad("polygon");
+            return bad_result("polygon");
         }
         struct point corner = {(float)json_as_real(x, NAN), (float)json_as_real(y, NAN)};
         if (!isfinite(corner.x) || !isfinite(corner.y)) {
-            return bad("polygon");
+            return bad_result("polygon");
         }
         ret->corner[i] = corner;
     }
-    return i == 4 ? 0 : bad("polygon");
+    return i == 4 ? 0 : bad_result("polygon");
 }
 
 /* The text is stored last: a line that failed owns nothing. */
@@ -166,17 +177,18 @@ static int line_from_json(const struct json *object, struct line *ret) {
                         .angle = (float)json_real(object, "angle", 360)};
     const char *text = json_string(object, "text");
     if (!text || !*text) {
-        return bad("text");
+        return bad_result("text");
     }
     if (!(line.score >= 0 && line.score <= 1)) {
-        return bad("score");
+        return bad_result("score");
     }
     if (!(line.angle >= -180 && line.angle <= 180)) {
-        return bad("angle");
+        return bad_result("angle");
     }
     int result = quad_from_json(json_at(object, "polygon"), &line.quad);
     result = result ? result : number_from_json(object, "block", 0, UINT32_MAX, &line.block);
     result = result ? result : number_from_json(object, "row", 0, UINT32_MAX, &line.row);
+    result = result ? result : number_from_json(object, "region", 0, UINT32_MAX, &line.region);
     if (result == 0) {
         line.text = copy_string(text);
         *ret = line;
@@ -185,13 +197,30 @@ static int line_from_json(const struct json *object, struct line *ret) {
 }
 
 static int lines_from_json(const struct json *list, struct page *page) {
-    page->lines = alloc(length_of(list), sizeof(*page->lines));
+    page->lines = alloc(json_length(list), sizeof(*page->lines));
     for (const struct json *member = json_first(list); member; member = json_next(member)) {
         int result = line_from_json(member, &page->lines[page->line_count]);
         if (result != 0) {
             return result;
         }
         page->line_count++;
+    }
+    return 0;
+}
+
+static int regions_from_json(const struct json *list, struct page *page) {
+    page->regions = alloc(json_length(list), sizeof(*page->regions));
+    for (const struct json *member = json_first(list); member; member = json_next(member)) {
+        int result = region_from_json(member, &page->regions[page->region_count]);
+        if (result != 0) {
+            return result;
+        }
+        page->region_count++;
+    }
+    for (size_t i = 0; i < page->line_count; i++) {
+        if (page->lines[i].region >= page->region_count) {
+            return bad_result("region");
+        }
     }
     return 0;
 }
@@ -206,7 +235,7 @@ int stages_from_json(const struct json *object, struct stages *ret) {
         double seconds = json_real(stage, "seconds", -1);
         int result = number_from_json(stage, "runs", 0, UINT32_MAX, &runs);
         if (result != 0 || !(seconds >= 0)) {
-            return bad("timings");
+            return bad_result("timings");
         }
         stage_add(ret, (enum stage)i, seconds, runs);
     }
@@ -222,7 +251,7 @@ static int plan_from_json(const struct json *object, struct page_plan *ret) {
         return 0;
     }
     if (!engine || strlen(engine) >= sizeof(plan.engine)) {
-        return bad("plan");
+        return bad_result("plan");
     }
     memcpy(plan.engine, engine, strlen(engine));
     int result = number_from_json(object, "threads", 1, 65535, &plan.threads);
@@ -240,8 +269,9 @@ int page_from_json(const struct json *json, struct page *ret) {
     result = result ? result : number_from_json(json, "width", 1, INT32_MAX, &page.width);
     result = result ? result : number_from_json(json, "height", 1, INT32_MAX, &page.height);
     result = result ? result : number_from_json(json, "angle", 0, 270, &angle);
-    result = result ? result : angle % 90 ? bad("angle") : 0;
+    result = result ? result : angle % 90 ? bad_result("angle") : 0;
     result = result ? result : lines_from_json(json_at(json, "lines"), &page);
+    result = result ? result : regions_from_json(json_at(json, "regions"), &page);
     result = result ? result : stages_from_json(json_at(json, "timings"), &page.stages);
     result = result ? result : plan_from_json(json_at(json, "plan"), &page.plan);
     if (result != 0) {

@@ -48,6 +48,33 @@ struct line {
     float angle;      /* direction of reading, degrees clockwise from rightwards, -180 < angle <= 180 */
     uint32_t block;   /* lines of one block (a paragraph, a column's run) share it; counts up in reading order */
     uint32_t row;     /* pieces side by side that one would print as one line share it; counts up over the page */
+    uint32_t region;  /* index of the page's region that it is in */
+};
+
+enum region_type {
+#define REGION_TYPE(symbol, word) REGION_##symbol,
+#include "table/region_types.def"
+#undef REGION_TYPE
+    REGION_TYPE_COUNT
+};
+
+/* Word of a type. Borrowed for ever. */
+const char *region_word(enum region_type type);
+
+/* A cell of a table: its first row and column from 0, how many of them it spans, and its text, "" if it is empty. */
+struct cell {
+    uint32_t row, column, rows, columns;
+    char *text;
+};
+
+/* A part of the page, in reading order; its lines follow each other in the page's. Pixels of the page as it lies. */
+struct region {
+    enum region_type type;
+    float score; /* of the layout model; 0: no model has seen it */
+    struct quad quad;
+    uint32_t rows, columns; /* of a table whose structure was found, else 0 */
+    struct cell *cells;     /* row by row */
+    size_t cell_count;
 };
 
 /* How the page was read in the memory that there was (memory/plan.h). */
@@ -65,6 +92,8 @@ struct page {
     int angle;              /* clockwise turn that the page has suffered: 0, 90, 180 or 270 */
     struct line *lines;
     size_t line_count;
+    struct region *regions;
+    size_t region_count;
     struct page_plan plan;
     char **warnings; /* sentences about what was survived */
     size_t warning_count;
@@ -75,6 +104,7 @@ struct page {
 void page_warn(struct page *page, const char *warning);
 
 /* Frees the contents. */
+void region_done(struct region *region);
 void page_done(struct page *page);
 
 /* The page as JSON, the form docs/result.schema.json describes; caller drops. */

@@ -13,13 +13,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TENSOR_RANK = 4 };
+enum { TENSOR_RANK = 4, ENGINE_OUTPUTS = 8 /* most outputs of a network */ };
 
 /* Dense 32-bit floats, last dimension fastest. */
 struct tensor {
     const float *data;
     int64_t shape[TENSOR_RANK]; /* unused dimensions are 1 and stand last */
     int rank;
+};
+
+/* What a run gives, in the order of the network's outputs. */
+struct outputs {
+    struct tensor tensor[ENGINE_OUTPUTS];
+    int count; /* at least 1 */
 };
 
 struct engine;
@@ -49,9 +55,9 @@ struct engine_kind {
 
     int (*runner_new)(struct network *network, struct runner **ret);
     void (*runner_free)(struct runner *runner);
-    /* One input, one output; *ret is borrowed until output_free(), which follows each run that succeeded. ERR_ENGINE.
-     */
-    int (*run)(struct runner *runner, const struct tensor *input, struct tensor *ret);
+    /* One input, all outputs; *ret is borrowed until output_free(), which follows each run that succeeded. ERR_ENGINE,
+     * ERR_BAD_MODEL (an output that is no tensor of floats). */
+    int (*run)(struct runner *runner, const struct tensor *input, struct outputs *ret);
     void (*output_free)(struct runner *runner);
 };
 

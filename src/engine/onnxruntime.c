@@ -25,12 +25,13 @@ struct engine {
 struct network {
     struct engine *engine;
     OrtSession *session;
-    char *input, *output;
+    char *input, *output[ENGINE_OUTPUTS];
+    size_t outputs;
 };
 
 struct runner {
     struct network *network;
-    OrtValue *output;
+    OrtValue *output[ENGINE_OUTPUTS];
 };
 
 /* Turns a status into a code, with the library's own words as detail. */
@@ -97,14 +98,14 @@ static int session_options(const OrtApi *api, OrtSessionOptions **ret) {
 }
 
 /* Names differ between exports of the same model, so they are asked for. */
-static int first_name(const struct network *network, bool output, char **ret) {
+static int name_of(const struct network *network, bool output, size_t index, char **ret) {
     const OrtApi *api = network->engine->api;
     OrtAllocator *allocator;
     char *name;
     int result = answer(api, api->GetAllocatorWithDefaultOptions(&allocator), ERR_ENGINE);
     if (result == 0) {
-        OrtStatus *status = output ? api->SessionGetOutputName(network->session, 0, allocator, &name)
-                                   : api->SessionGetInputName(network->session, 0, allocator, &name);
+        OrtStatus *status = output ? api->SessionGetOutputName(network->session, index, allocator, &name)
+                                   : api->SessionGetInputName(network->session, index, allocator, &name);
         result = answer(api, status, ERR_BAD_MODEL);
     }
     if (result == 0) {
@@ -114,10 +115,27 @@ static int first_name(const struct network *network, bool output, char **ret) {
     return result;
 }
 
+static int read_names(struct network *network) {
+    const OrtApi *api = network->engine->api;
+    size_t count = 0;
+    int result = answer(api, api->SessionGetOutputCount(network->session, &count), ERR_BAD_MODEL);
+    if (result == 0 && (count < 1 || count > ENGINE_OUTPUTS)) {
+        result = fail(ERR_BAD_MODEL, "it has %zu outputs, 1 to %d are expected", count, ENGINE_OUTPUTS);
+    }
+    result = result ? result : name_of(network, false, 0, &network->input);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        result = name_of(network, true, i, &network->output[i]);
+    }
+    network->outputs = count;
+    return result;
+}
+
 static void ort_network_unload(struct network *network) {
     network->engine->api->ReleaseSession(network->session);
     free(network->input);
-    free(network->output);
+    for (size_t i = 0; i < ENGINE_OUTPUTS; i++) {
+        free(network->output[i]);
+    }
     free(network);
 }
 
@@ -135,12 +153,7 @@ static int ort_network_load(struct engine *engine, const char *path, int runners
     network->engine = engine;
     result = answer(api, api->CreateSession(engine->environment, path, options, &network->session), ERR_BAD_MODEL);
     api->ReleaseSessionOptions(options);
-    if (result == 0) {
-        result = first_name(network, false, &network->input);
-    }
-    if (result == 0) {
-        result = first_name(network, true, &network->output);
-    }
+    result = result ? result : read_names(network);
     if (result != 0) {
         ort_network_unload(network);
         return result;
@@ -157,8 +170,10 @@ static int ort_runner_new(struct network *network, struct runner **ret) {
 }
 
 static void ort_output_free(struct runner *runner) {
-    runner->network->engine->api->ReleaseValue(runner->output);
-    runner->output = NULL;
+    for (size_t i = 0; i < ENGINE_OUTPUTS; i++) {
+        runner->network->engine->api->ReleaseValue(runner->output[i]);
+        runner->output[i] = NULL;
+    }
 }
 
 static void ort_runner_free(struct runner *runner) {
@@ -196,7 +211,7 @@ static int view_output(const OrtApi *api, OrtValue *value, struct tensor *ret) {
     return result;
 }
 
-static int ort_run(struct runner *runner, const struct tensor *input, struct tensor *ret) {
+static int ort_run(struct runner *runner, const struct tensor *input, struct outputs *ret) {
     struct network *network = runner->network;
     const OrtApi *api = network->engine->api;
     size_t count = 1;
@@ -213,17 +228,23 @@ static int ort_run(struct runner *runner, const struct tensor *input, struct ten
     if (result != 0) {
         return result;
     }
-    const char *const inputs[] = {network->input}, *const outputs[] = {network->output};
+    const char *const inputs[] = {network->input};
     const OrtValue *const values[] = {value};
-    result = answer(api, api->Run(network->session, NULL, inputs, values, 1, outputs, 1, &runner->output), ERR_ENGINE);
+    result = answer(api,
+                    api->Run(network->session, NULL, inputs, values, 1, (const char *const *)network->output,
+                             network->outputs, runner->output),
+                    ERR_ENGINE);
     api->ReleaseValue(value);
-    if (result == 0) {
-        result = view_output(api, runner->output, ret);
+    struct outputs outputs = {.count = (int)network->outputs};
+    for (int i = 0; result == 0 && i < outputs.count; i++) {
+        result = view_output(api, runner->output[i], &outputs.tensor[i]);
     }
     if (result != 0) {
         ort_output_free(runner);
+        return result;
     }
-    return result;
+    *ret = outputs;
+    return 0;
 }
 
 const struct engine_kind engine_onnxruntime = {

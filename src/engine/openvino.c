@@ -29,7 +29,8 @@
     FUNCTION(ov_compiled_model_create_infer_request)                                                                   \
     FUNCTION(ov_infer_request_free)                                                                                    \
     FUNCTION(ov_infer_request_set_input_tensor)                                                                        \
-    FUNCTION(ov_infer_request_get_output_tensor)                                                                       \
+    FUNCTION(ov_infer_request_get_output_tensor_by_index)                                                              \
+    FUNCTION(ov_compiled_model_outputs_size)                                                                           \
     FUNCTION(ov_infer_request_infer)                                                                                   \
     FUNCTION(ov_tensor_create_from_host_ptr)                                                                           \
     FUNCTION(ov_tensor_get_shape)                                                                                      \
@@ -57,12 +58,14 @@ struct engine {
 struct network {
     struct engine *engine;
     ov_compiled_model_t *model;
+    size_t outputs;
 };
 
 struct runner {
     const struct api *api;
     ov_infer_request_t *request;
-    ov_tensor_t *output;
+    size_t outputs;
+    ov_tensor_t *output[ENGINE_OUTPUTS];
 };
 
 /* Turns a status into a code; of the library's long message the last line says what was wrong. */
@@ -144,8 +147,17 @@ static int openvino_network_load(struct engine *engine, const char *path, int ru
     if (result != 0) {
         return result;
     }
+    size_t outputs = 0;
+    result = answer(&engine->api, engine->api.ov_compiled_model_outputs_size(model, &outputs), ERR_BAD_MODEL);
+    if (result == 0 && (outputs < 1 || outputs > ENGINE_OUTPUTS)) {
+        result = fail(ERR_BAD_MODEL, "it has %zu outputs, 1 to %d are expected", outputs, ENGINE_OUTPUTS);
+    }
+    if (result != 0) {
+        engine->api.ov_compiled_model_free(model);
+        return result;
+    }
     struct network *network = alloc(1, sizeof(*network));
-    *network = (struct network){.engine = engine, .model = model};
+    *network = (struct network){.engine = engine, .model = model, .outputs = outputs};
     *ret = network;
     return 0;
 }
@@ -163,15 +175,17 @@ static int openvino_runner_new(struct network *network, struct runner **ret) {
         return result;
     }
     struct runner *runner = alloc(1, sizeof(*runner));
-    *runner = (struct runner){.api = api, .request = request};
+    *runner = (struct runner){.api = api, .request = request, .outputs = network->outputs};
     *ret = runner;
     return 0;
 }
 
 static void openvino_output_free(struct runner *runner) {
-    if (runner->output) {
-        runner->api->ov_tensor_free(runner->output);
-        runner->output = NULL;
+    for (size_t i = 0; i < runner->outputs; i++) {
+        if (runner->output[i]) {
+            runner->api->ov_tensor_free(runner->output[i]);
+            runner->output[i] = NULL;
+        }
     }
 }
 
@@ -196,19 +210,20 @@ static int bind_input(struct runner *runner, const struct tensor *input) {
     return result;
 }
 
-static int view_output(struct runner *runner, struct tensor *ret) {
+/* The caller frees what runner->output has then, also after a failure. */
+static int view_output(struct runner *runner, size_t index, struct tensor *ret) {
     const struct api *api = runner->api;
-    int result = answer(api, api->ov_infer_request_get_output_tensor(runner->request, &runner->output), ERR_ENGINE);
+    int result = answer(
+        api, api->ov_infer_request_get_output_tensor_by_index(runner->request, index, &runner->output[index]), ERR_ENGINE);
     if (result != 0) {
         return result;
     }
     ov_element_type_e type;
     ov_shape_t shape;
     void *data;
-    if ((result = answer(api, api->ov_tensor_get_element_type(runner->output, &type), ERR_ENGINE)) != 0 ||
-        (result = answer(api, api->ov_tensor_data(runner->output, &data), ERR_ENGINE)) != 0 ||
-        (result = answer(api, api->ov_tensor_get_shape(runner->output, &shape), ERR_ENGINE)) != 0) {
-        openvino_output_free(runner);
+    if ((result = answer(api, api->ov_tensor_get_element_type(runner->output[index], &type), ERR_ENGINE)) != 0 ||
+        (result = answer(api, api->ov_tensor_data(runner->output[index], &data), ERR_ENGINE)) != 0 ||
+        (result = answer(api, api->ov_tensor_get_shape(runner->output[index], &shape), ERR_ENGINE)) != 0) {
         return result;
     }
     struct tensor tensor = {.data = data, .shape = {1, 1, 1, 1}, .rank = (int)shape.rank};
@@ -218,19 +233,27 @@ static int view_output(struct runner *runner, struct tensor *ret) {
     }
     api->ov_shape_free(&shape);
     if (!fits) {
-        openvino_output_free(runner);
         return fail(ERR_BAD_MODEL, "its output is no tensor of at most %d dimensions of floats", TENSOR_RANK);
     }
     *ret = tensor;
     return 0;
 }
 
-static int openvino_run(struct runner *runner, const struct tensor *input, struct tensor *ret) {
+static int openvino_run(struct runner *runner, const struct tensor *input, struct outputs *ret) {
     int result = bind_input(runner, input);
     if (result == 0) {
         result = answer(runner->api, runner->api->ov_infer_request_infer(runner->request), ERR_ENGINE);
     }
-    return result != 0 ? result : view_output(runner, ret);
+    struct outputs outputs = {.count = (int)runner->outputs};
+    for (size_t i = 0; result == 0 && i < runner->outputs; i++) {
+        result = view_output(runner, i, &outputs.tensor[i]);
+    }
+    if (result != 0) {
+        openvino_output_free(runner);
+        return result;
+    }
+    *ret = outputs;
+    return 0;
 }
 
 const struct engine_kind engine_openvino = {

@@ -110,6 +110,14 @@ static void read_geometry(struct entry *entry, struct model_spec *spec) {
         spec->max_width = read_size(entry, "max_width", 16384);
         spec->bucket = read_size(entry, "bucket", spec->max_width);
         break;
+    case ROLE_LAYOUT:
+        spec->width = read_size(entry, "width", 2048);
+        spec->height = read_size(entry, "height", 2048);
+        spec->threshold = read_ratio(entry, "threshold", 1);
+        break;
+    case ROLE_TABLE:
+        spec->long_side = read_size(entry, "long_side", 2048);
+        break;
     case ROLE_COUNT:
         break;
     }
@@ -148,6 +156,15 @@ static void read_normalisation(struct entry *entry, struct model_spec *spec) {
     }
 }
 
+/* Most models run on every engine and do not say anything. */
+static void read_engine(struct entry *entry, struct model_spec *spec) {
+    const char *engine = json_string(entry->json, "engine");
+    spec->only_onnxruntime = engine && strcmp(engine, "onnxruntime") == 0;
+    if (json_at(entry->json, "engine") && !spec->only_onnxruntime) {
+        refuse(entry, "engine", "onnxruntime, or left out");
+    }
+}
+
 static int read_spec(const struct json *json, struct model_spec *ret) {
     struct entry entry = {.json = json, .id = json_string(json, "id")};
     if (!entry.id) {
@@ -165,7 +182,10 @@ static int read_spec(const struct json *json, struct model_spec *ret) {
     read_role(&entry, ret);
     read_normalisation(&entry, ret);
     read_geometry(&entry, ret);
-    ret->openvino = read_prior(&entry, "openvino");
+    read_engine(&entry, ret);
+    if (!ret->only_onnxruntime) {
+        ret->openvino = read_prior(&entry, "openvino");
+    }
     ret->onnxruntime = read_prior(&entry, "onnxruntime");
     return entry.result;
 }

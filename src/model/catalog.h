@@ -32,12 +32,14 @@ struct model_spec {
     bool blue_first;
     float mean[3], scale[3]; /* for pixels 0 to 255: (pixel - mean) * scale */
 
-    uint32_t width, height;                 /* classify; recognise: height only */
+    bool only_onnxruntime; /* OpenVINO cannot run it */
+
+    uint32_t width, height;                 /* classify, layout; recognise: height only */
     uint32_t short_side, crop;              /* orient */
-    uint32_t long_side, multiple;           /* detect */
+    uint32_t long_side, multiple;           /* detect; table: long_side only */
     float enlarge;                          /* detect */
     uint32_t max_width, bucket;             /* recognise */
-    float threshold, box_threshold, unclip; /* detect */
+    float threshold, box_threshold, unclip; /* detect; layout: threshold only */
     bool dilate;                            /* detect */
 
     struct memory_prior openvino, onnxruntime;

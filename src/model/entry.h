@@ -17,6 +17,8 @@ struct seat {
 
 struct entry {
     const struct model_spec *spec;
+    const struct engine_kind *kind;
+    struct engine *engine;
     enum model_state state;
     struct model model;
     int users;

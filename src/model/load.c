@@ -61,10 +61,10 @@ struct bill {
 static int charge_load(struct manager *manager, const struct entry *entry, int64_t deadline, const atomic_bool *cancel,
                        struct bill *ret) {
     const struct manager_options *options = &manager->options;
-    char *key cleanup(drop_memory) = key_of(entry->spec, options->kind, "weights");
-    struct bill bill = {.weights = weights_predict(options->predictor, entry->spec, options->kind),
-                        .loading = loading_predict(options->predictor, entry->spec, options->kind)};
-    if (!options->kind->runs_in_caller && heap_counts() && predict_samples(options->predictor, key) < LEARNED) {
+    char *key cleanup(drop_memory) = key_of(entry->spec, entry->kind, "weights");
+    struct bill bill = {.weights = weights_predict(options->predictor, entry->spec, entry->kind),
+                        .loading = loading_predict(options->predictor, entry->spec, entry->kind)};
+    if (!entry->kind->runs_in_caller && heap_counts() && predict_samples(options->predictor, key) < LEARNED) {
         bill.seats = LEDGER_ALL_SEATS;
     }
     struct ledger_request request = {.kind = CHARGE_LOADING,
@@ -86,10 +86,10 @@ static int open_measured(struct manager *manager, struct entry *entry, struct bi
     const struct manager_options *options = &manager->options;
     struct heap_span span;
     heap_begin(&span, bill->seats != 0);
-    int result = model_open(entry->spec, options->models, options->kind, options->engine, entry->seat_count,
+    int result = model_open(entry->spec, options->models, entry->kind, entry->engine, entry->seat_count,
                             options->cache, &entry->model);
     heap_end(&span, &bill->peak, &bill->kept);
-    bool measured = result == 0 && heap_counts() && (options->kind->runs_in_caller || bill->seats != 0);
+    bool measured = result == 0 && heap_counts() && (entry->kind->runs_in_caller || bill->seats != 0);
     if (!measured) {
         bill->peak = bill->kept = 0;
     }
@@ -99,8 +99,8 @@ static int open_measured(struct manager *manager, struct entry *entry, struct bi
 static void learn_load(struct manager *manager, const struct entry *entry, const struct bill *bill) {
     if (bill->kept > 0) {
         const struct manager_options *options = &manager->options;
-        char *weights cleanup(drop_memory) = key_of(entry->spec, options->kind, "weights");
-        char *loading cleanup(drop_memory) = key_of(entry->spec, options->kind, "loading");
+        char *weights cleanup(drop_memory) = key_of(entry->spec, entry->kind, "weights");
+        char *loading cleanup(drop_memory) = key_of(entry->spec, entry->kind, "loading");
         predict_learn(options->predictor, weights, 0, (uint64_t)bill->kept, 0);
         predict_learn(options->predictor, loading, 0, (uint64_t)(bill->peak - bill->kept), 0);
     }

@@ -286,10 +286,17 @@ static int enlist(const struct manager *manager, const struct model_spec *spec) 
 }
 
 void manager_add(struct manager *manager, const struct model_spec *spec, int runners) {
+    manager_add_on(manager, spec, runners, manager->options.kind, manager->options.engine);
+}
+
+void manager_add_on(struct manager *manager, const struct model_spec *spec, int runners,
+                    const struct engine_kind *kind, struct engine *engine) {
     struct entry *entry = &manager->entry[spec->role];
     pthread_mutex_lock(&manager->lock);
     free(entry->seats);
     entry->spec = spec;
+    entry->kind = kind;
+    entry->engine = engine;
     entry->seats = alloc((size_t)runners, sizeof(*entry->seats));
     entry->seat_count = runners;
     entry->place = enlist(manager, spec);

@@ -35,13 +35,13 @@ static struct demand demand_of(struct manager *manager, const struct entry *entr
     const struct manager_options *options = &manager->options;
     struct demand demand = {.elements = elements_of(wish)};
     bool larger = demand.elements > seat->largest;
-    if (options->kind->keeps && !larger) {
+    if (entry->kind->keeps && !larger) {
         demand.elements = seat->largest;
     }
-    demand.predicted = run_predict(options->predictor, entry->spec, options->kind, demand.elements);
+    demand.predicted = run_predict(options->predictor, entry->spec, entry->kind, demand.elements);
     demand.extra = demand.predicted > seat->charged ? demand.predicted - seat->charged : 0;
-    if (!options->kind->runs_in_caller && heap_counts() && larger) {
-        char *key cleanup(drop_memory) = run_key(entry, options->kind);
+    if (!entry->kind->runs_in_caller && heap_counts() && larger) {
+        char *key cleanup(drop_memory) = run_key(entry, entry->kind);
         demand.alone = predict_samples(options->predictor, key) < LEARNED ||
                        (double)demand.elements > 1.25 * (double)seat->largest;
     }
@@ -91,7 +91,7 @@ static int charge(struct manager *manager, const struct run_wish *wish, struct d
     return 0;
 }
 
-static int run_on(const struct entry *entry, struct seat *seat, const struct run_wish *wish, struct tensor *ret) {
+static int run_on(const struct entry *entry, struct seat *seat, const struct run_wish *wish, struct outputs *ret) {
     const struct engine_kind *kind = entry->model.kind;
     void *input cleanup(drop_memory) = NULL;
     int result = try_alloc(elements_of(wish), sizeof(float), &input);
@@ -108,7 +108,7 @@ static int run_on(const struct entry *entry, struct seat *seat, const struct run
 }
 
 static int run_measured(const struct entry *entry, struct seat *seat, const struct run_wish *wish, bool alone,
-                        struct tensor *ret, int64_t *ret_peak, int64_t *ret_kept) {
+                        struct outputs *ret, int64_t *ret_peak, int64_t *ret_kept) {
     struct heap_span span;
     heap_begin(&span, alone);
     int result = run_on(entry, seat, wish, ret);
@@ -119,12 +119,12 @@ static int run_measured(const struct entry *entry, struct seat *seat, const stru
 static void learn(struct manager *manager, const struct entry *entry, struct seat *seat, const struct demand *demand,
                   int64_t peak, int64_t kept) {
     const struct manager_options *options = &manager->options;
-    bool keeps = options->kind->keeps;
+    bool keeps = entry->kind->keeps;
     int64_t actual = peak + (keeps ? seat->held : 0);
-    if (!heap_counts() || (!options->kind->runs_in_caller && !demand->alone)) {
+    if (!heap_counts() || (!entry->kind->runs_in_caller && !demand->alone)) {
         return;
     }
-    char *key cleanup(drop_memory) = run_key(entry, options->kind);
+    char *key cleanup(drop_memory) = run_key(entry, entry->kind);
     uint64_t took = actual > 0 ? (uint64_t)actual : 0;
     predict_learn(options->predictor, key, demand->elements, took, demand->predicted);
     quality_count(recorder_quality(options->recorder), took, demand->predicted);
@@ -141,7 +141,7 @@ static void settle(struct manager *manager, struct entry *entry, struct model_ru
     ledger_move(options->ledger, options->account, CHARGE_RUN, options->account, CHARGE_KEPT, run->charged,
                 run->alone ? LEDGER_ALL_SEATS : 1);
     pthread_mutex_lock(&manager->lock);
-    if (options->kind->keeps) {
+    if (entry->kind->keeps) {
         entry->seats[run->seat].charged += run->charged;
     } else {
         manager->slack += run->charged;

@@ -12,7 +12,7 @@
 #include "model/manager.h"
 
 struct model_run {
-    struct tensor output;       /* borrowed until run_end() */
+    struct outputs output;      /* borrowed until run_end() */
     struct model_handle handle; /* a copy: the caller's stays the one that is released */
     int seat;
     uint64_t charged;

@@ -1,6 +1,8 @@
 #include "output/output.h"
 
+#include "output/html.h"
 #include "output/json.h"
+#include "output/markdown.h"
 #include "output/text.h"
 
 const struct output outputs[] = {
@@ -11,6 +13,18 @@ const struct output outputs[] = {
      .head = output_json_head,
      .page = output_json_page,
      .tail = output_json_tail},
+    {.word = "markdown",
+     .extension = "md",
+     .type = "text/markdown; charset=utf-8",
+     .structured = true,
+     .page = output_markdown_page},
+    {.word = "html",
+     .extension = "html",
+     .type = "text/html; charset=utf-8",
+     .structured = true,
+     .head = output_html_head,
+     .page = output_html_page,
+     .tail = output_html_tail},
     {0},
 };
 

@@ -14,6 +14,7 @@ struct output {
     const char *word;      /* as in --format */
     const char *extension; /* without the dot */
     const char *type;      /* of its content, for HTTP */
+    bool structured;       /* it is made of regions and tables */
     /* A file is its head, its pages in their order, its tail; each adds to the buffer. The head may be NULL, the tail
      * too. sum: of the pages' stages, told in the head. */
     void (*head)(const struct result *result, const struct stages *sum, struct buffer *to);

@@ -30,7 +30,7 @@ int classify_reversed(const struct hand *hand, const struct image *page, const s
     if (result != 0) {
         return result;
     }
-    const struct tensor *output = &run.run.output;
+    const struct tensor *output = &run.run.output.tensor[0];
     if (output->rank != 2 || output->shape[1] != 2) {
         return fail(ERR_BAD_MODEL, "model %s does not give two classes", spec->id);
     }

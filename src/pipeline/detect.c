@@ -59,7 +59,7 @@ static int run_part(const struct hand *hand, const struct image *part, const str
     if (result != 0) {
         return result;
     }
-    const struct tensor *map = &run.run.output;
+    const struct tensor *map = &run.run.output.tensor[0];
     if (map->rank != 4 || map->shape[2] < tiles->height || map->shape[3] < tiles->width) {
         hand_run_end(&run);
         return fail(ERR_BAD_MODEL, "model %s gives a map smaller than its input", hand_spec(hand, ROLE_DETECT)->id);
@@ -81,7 +81,7 @@ static int run_tiles(const struct hand *hand, const struct image *scaled, const 
         struct hand_run run cleanup(hand_run_end) = {0};
         result = run_part(hand, &part, tiles, stages, &run);
         if (result == 0) {
-            const struct tensor *piece = &run.run.output;
+            const struct tensor *piece = &run.run.output.tensor[0];
             tiles_stitch(tiles, i, piece->data, (size_t)piece->shape[3], scaled->width, scaled->height, map);
         }
     }
@@ -115,7 +115,7 @@ int detect_lines(const struct hand *hand, const struct image *page, struct stage
         return result;
     }
     start = clock_now();
-    const struct tensor *map = &run.run.output;
+    const struct tensor *map = &run.run.output.tensor[0];
     result = joined ? boxes_of(joined, width, &scaled, page, spec, ret, ret_count)
                     : boxes_of(map->data, (size_t)map->shape[3], &scaled, page, spec, ret, ret_count);
     stage_add(stages, STAGE_BOXES, clock_seconds(clock_now() - start), 1);

@@ -117,8 +117,8 @@ static bool is_main_column(const struct side *side, float em) {
 }
 
 /* First and end of the boxes around box i of region that may be level with it. */
-static struct region neighbours(struct region region, size_t i) {
-    return (struct region){i - region.first > NEIGHBOURS ? i - NEIGHBOURS : region.first,
+static struct stretch neighbours(struct stretch region, size_t i) {
+    return (struct stretch){i - region.first > NEIGHBOURS ? i - NEIGHBOURS : region.first,
                            region.end - i > NEIGHBOURS ? i + NEIGHBOURS : region.end};
 }
 
@@ -129,7 +129,7 @@ static bool is_level(const struct box *boxes, const struct gutter *gutter, float
         if (gutter_place(gutter, &boxes[i]) != place) {
             continue;
         }
-        struct region near = neighbours(gutter->region, i);
+        struct stretch near = neighbours(gutter->region, i);
         bool found = false;
         for (size_t k = near.first; k < near.end && !found; k++) {
             found = gutter_place(gutter, &boxes[k]) == (place == PLACE_LEFT ? PLACE_RIGHT : PLACE_LEFT) &&
@@ -142,7 +142,7 @@ static bool is_level(const struct box *boxes, const struct gutter *gutter, float
 }
 
 /* How many boxes at the head (or foot) of region stand off from the rest. */
-static size_t margin(const struct box *boxes, struct region region, float em, bool foot) {
+static size_t margin(const struct box *boxes, struct stretch region, float em, bool foot) {
     size_t count = region.end - region.first, off = 0, rows = 0;
     float edge = -INFINITY, row = -INFINITY;
     for (size_t k = 0; k < count; k++) {
@@ -192,7 +192,7 @@ static bool is_inset(const struct gutter *gutter, const struct box *box, float e
 }
 
 /* Tries each stretch of the strip that is clear but, if they are allowed, for a few insets. */
-static void try_strip(const struct box *boxes, struct region region, float em, struct gutter strip, bool insets,
+static void try_strip(const struct box *boxes, struct stretch region, float em, struct gutter strip, bool insets,
                       struct gutter *best) {
     size_t count[] = {[PLACE_LEFT] = 0, [PLACE_RIGHT] = 0, [PLACE_INSET] = 0};
     strip.region.first = region.first;
@@ -213,9 +213,9 @@ static void try_strip(const struct box *boxes, struct region region, float em, s
 }
 
 /* Looks up the level neighbours of each box once, for is_inset(). */
-static void find_neighbours(struct box *boxes, struct region region) {
+static void find_neighbours(struct box *boxes, struct stretch region) {
     for (size_t i = region.first; i < region.end; i++) {
-        struct region near = neighbours(region, i);
+        struct stretch near = neighbours(region, i);
         struct box *box = &boxes[i];
         box->before = INFINITY;
         box->after = -INFINITY;
@@ -232,7 +232,7 @@ static void find_neighbours(struct box *boxes, struct region region) {
     }
 }
 
-bool gutter_find(struct box *boxes, struct region region, float em, struct gutter *ret) {
+bool gutter_find(struct box *boxes, struct stretch region, float em, struct gutter *ret) {
     struct gutter best = {0};
     find_neighbours(boxes, region);
     for (size_t i = region.first; i < region.end; i++) {

@@ -22,13 +22,13 @@ static inline float box_height(const struct box *box) { return box->bottom - box
 static inline float box_middle(const struct box *box) { return (box->top + box->bottom) / 2; }
 
 /* Boxes from first to before end, sorted by box_middle(). */
-struct region {
+struct stretch {
     size_t first, end;
 };
 
 /* The strip of white from left to right beside the boxes of region. */
 struct gutter {
-    struct region region;
+    struct stretch region;
     float left, right;
 };
 
@@ -41,6 +41,6 @@ enum place gutter_place(const struct gutter *gutter, const struct box *box);
  * Finds the gutter within region that parts most boxes; em is the usual height of a line, the unit of all that is
  * measured here. False if there is none. Takes time proportional to the square of the number of boxes.
  */
-bool gutter_find(struct box *boxes, struct region region, float em, struct gutter *ret);
+bool gutter_find(struct box *boxes, struct stretch region, float em, struct gutter *ret);
 
 #endif

@@ -122,7 +122,7 @@ static struct row row_at(const struct order *order, size_t first, size_t end) {
 }
 
 /* The usual distance between the rows of region. */
-static float row_spacing(const struct order *order, struct region region) {
+static float row_spacing(const struct order *order, struct stretch region) {
     size_t count = 0;
     struct row row = row_at(order, region.first, region.end);
     while (row.end < region.end) {
@@ -133,7 +133,7 @@ static float row_spacing(const struct order *order, struct region region) {
     return count ? weighed_median(order->room, count) : INFINITY;
 }
 
-static void mark_blocks(struct order *order, struct region region) {
+static void mark_blocks(struct order *order, struct stretch region) {
     float spacing = row_spacing(order, region);
     struct row before = row_at(order, region.first, region.end);
     for (size_t i = region.first; i < region.end;) {
@@ -149,7 +149,7 @@ static void mark_blocks(struct order *order, struct region region) {
     order->block++;
 }
 
-static void read_across(struct order *order, struct region region) {
+static void read_across(struct order *order, struct stretch region) {
     for (size_t first = region.first; first < region.end;) {
         size_t next = gather_row(order->boxes, first, region.end);
         for (; first < next; first++) {
@@ -162,7 +162,7 @@ static void read_across(struct order *order, struct region region) {
 
 /* Sorts the boxes of the gutter's region by place, otherwise kept in their order; ends[place] is where each ends. */
 static void part(struct order *order, const struct gutter *gutter, size_t ends[3]) {
-    struct region region = gutter->region;
+    struct stretch region = gutter->region;
     size_t count = region.end - region.first, at = region.first;
     memcpy(order->spare, order->boxes + region.first, count * sizeof *order->spare);
     for (enum place place = PLACE_LEFT; place <= PLACE_INSET; place++) {
@@ -175,7 +175,7 @@ static void part(struct order *order, const struct gutter *gutter, size_t ends[3
     }
 }
 
-static void read_region(struct order *order, struct region region, int depth) {
+static void read_region(struct order *order, struct stretch region, int depth) {
     struct gutter gutter;
     if (region.first == region.end) {
         return;
@@ -186,11 +186,11 @@ static void read_region(struct order *order, struct region region, int depth) {
     }
     size_t ends[3];
     part(order, &gutter, ends);
-    read_region(order, (struct region){region.first, gutter.region.first}, depth + 1);
-    read_region(order, (struct region){gutter.region.first, ends[PLACE_LEFT]}, depth + 1);
-    read_region(order, (struct region){ends[PLACE_LEFT], ends[PLACE_RIGHT]}, depth + 1);
-    read_region(order, (struct region){ends[PLACE_RIGHT], ends[PLACE_INSET]}, depth + 1);
-    read_region(order, (struct region){gutter.region.end, region.end}, depth + 1);
+    read_region(order, (struct stretch){region.first, gutter.region.first}, depth + 1);
+    read_region(order, (struct stretch){gutter.region.first, ends[PLACE_LEFT]}, depth + 1);
+    read_region(order, (struct stretch){ends[PLACE_LEFT], ends[PLACE_RIGHT]}, depth + 1);
+    read_region(order, (struct stretch){ends[PLACE_RIGHT], ends[PLACE_INSET]}, depth + 1);
+    read_region(order, (struct stretch){gutter.region.end, region.end}, depth + 1);
 }
 
 /* From where a line begins to where it ends, through its middle. */
@@ -269,7 +269,7 @@ static size_t lay_out(struct order *order, size_t count) {
     return lying;
 }
 
-void order_lines(struct line *lines, size_t count) {
+static void order_from(struct line *lines, size_t count, int depth) {
     if (count == 0) {
         return;
     }
@@ -279,10 +279,14 @@ void order_lines(struct line *lines, size_t count) {
     struct line *sorted cleanup(drop_memory) = alloc(count, sizeof *sorted);
     struct order order = {.lines = lines, .boxes = boxes, .spare = spare, .room = room};
     size_t lying = lay_out(&order, count);
-    read_region(&order, (struct region){0, lying}, 0);
-    read_region(&order, (struct region){lying, count}, 0);
+    read_region(&order, (struct stretch){0, lying}, depth);
+    read_region(&order, (struct stretch){lying, count}, depth);
     for (size_t i = 0; i < count; i++) {
         sorted[i] = lines[boxes[i].line];
     }
     memcpy(lines, sorted, count * sizeof *lines);
 }
+
+void order_lines(struct line *lines, size_t count) { order_from(lines, count, 0); }
+
+void order_rows(struct line *lines, size_t count) { order_from(lines, count, MAX_DEPTH); }

@@ -16,4 +16,7 @@
  */
 void order_lines(struct line *lines, size_t count);
 
+/* Likewise lines that are read across, row by row, whatever white there is between them: those of a table. */
+void order_rows(struct line *lines, size_t count);
+
 #endif

@@ -37,7 +37,7 @@ int orient_page(const struct hand *hand, const struct image *page, struct stages
         return result;
     }
     const struct model *model = model_of(&run.handle);
-    const struct tensor *output = &run.run.output;
+    const struct tensor *output = &run.run.output.tensor[0];
     size_t count = (size_t)output->shape[output->rank - 1], best = 0;
     if (output->rank < 1 || count != model->character_count) {
         return fail(ERR_BAD_MODEL, "model %s gives %zu classes for %zu labels", spec->id, count,

@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "pipeline/detect.h"
-#include "pipeline/order.h"
 #include "pipeline/orient.h"
 #include "pipeline/recognise.h"
+#include "pipeline/structure.h"
 
 #define LINE_SCORE 0.5F /* lines read with less confidence are noise more often than text (RapidOCR's text_score) */
 
@@ -27,6 +27,7 @@ struct page_reading {
     uint32_t number;
     float dpi;
     int angle;
+    struct findings findings;
     struct line_reading *lines;
     size_t count;
     struct stages stages;
@@ -58,17 +59,27 @@ static int make_upright(const struct hand *hand, struct page_reading *reading) {
 }
 
 static int find_lines(const struct hand *hand, struct page_reading *reading) {
-    struct text_box *boxes cleanup(drop_memory) = NULL;
-    size_t count;
-    int result = detect_lines(hand, &reading->upright, &reading->stages, &boxes, &count);
+    struct text_box *found cleanup(drop_memory) = NULL;
+    size_t count = 0;
+    int result = detect_lines(hand, &reading->upright, &reading->stages, &found, &count);
+    struct quad *boxes cleanup(drop_memory) = alloc(count + 1, sizeof(*boxes));
+    for (size_t i = 0; i < count; i++) {
+        boxes[i] = found[i].quad;
+    }
+    if (result == 0) {
+        result = structure_find(hand, &reading->upright, boxes, count, &reading->stages, &reading->findings);
+    }
     if (result != 0) {
         return result;
+    }
+    if (reading->findings.count > 0) {
+        structure_split(&reading->upright, &reading->findings, &boxes, &count);
     }
     reading->lines = alloc(count, sizeof(*reading->lines));
     reading->count = count;
     for (size_t i = 0; i < count; i++) {
-        reading->lines[i].box = boxes[i].quad;
-        reading->lines[i].width = recognise_width(hand, &boxes[i].quad);
+        reading->lines[i].box = boxes[i];
+        reading->lines[i].width = recognise_width(hand, &boxes[i]);
     }
     /* Longest first: then no hand is left with a long line while the others have nothing to do. */
     qsort(reading->lines, count, sizeof(*reading->lines), by_width);
@@ -114,10 +125,14 @@ static struct point as_it_lies(const struct page_reading *reading, struct point 
     }
 }
 
-static void lay_down(const struct page_reading *reading, struct line *line) {
+static void lay_quad_down(const struct page_reading *reading, struct quad *quad) {
     for (int i = 0; i < 4; i++) {
-        line->quad.corner[i] = as_it_lies(reading, line->quad.corner[i]);
+        quad->corner[i] = as_it_lies(reading, quad->corner[i]);
     }
+}
+
+static void lay_down(const struct page_reading *reading, struct line *line) {
+    lay_quad_down(reading, &line->quad);
     const struct point *corner = line->quad.corner;
     float angle = atan2f(corner[1].y - corner[0].y, corner[1].x - corner[0].x) * 180 / (float)M_PI;
     line->angle = angle <= -180 ? angle + 360 : angle;
@@ -140,9 +155,12 @@ void reading_end(struct page_reading *reading, struct page *ret) {
                 .text = take(line->reading.text), .score = line->reading.score, .quad = line->reading.quad};
         }
     }
-    order_lines(page.lines, page.line_count);
+    structure_arrange(&page, &reading->findings, (float)reading->upright.width, (float)reading->upright.height);
     for (size_t i = 0; i < page.line_count; i++) {
         lay_down(reading, &page.lines[i]);
+    }
+    for (size_t i = 0; i < page.region_count; i++) {
+        lay_quad_down(reading, &page.regions[i].quad);
     }
     stage_add(&page.stages, STAGE_ASSEMBLE, clock_seconds(clock_now() - start), 1);
     *ret = page;
@@ -153,6 +171,7 @@ void reading_free(struct page_reading *reading) {
         free(reading->lines[i].reading.text);
     }
     free(reading->lines);
+    findings_done(&reading->findings);
     image_done(&reading->upright);
     manager_credit(reading->manager, CHARGE_BITMAP, reading->charged);
     free(reading);

@@ -76,7 +76,7 @@ static int read_quad(const struct hand *hand, const struct image *page, const st
         return result;
     }
     const struct model *model = model_of(&run.handle);
-    const struct tensor *output = &run.run.output;
+    const struct tensor *output = &run.run.output.tensor[0];
     size_t classes = (size_t)output->shape[2];
     if (output->rank != 3 || classes != model->character_count + 2) {
         return fail(ERR_BAD_MODEL, "model %s gives %zu classes for %zu characters", spec->id, classes,

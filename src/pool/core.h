@@ -24,6 +24,7 @@ struct pool_conf {
     int64_t threads;                       /* engine threads of a worker */
     int64_t tiles;                         /* of detection at the least; 0: as memory allows */
     bool orient, line_orient;              /* use the models of page and line orientation */
+    const char *layout;                    /* find regions and tables: "off", "auto" (if installed), "on" */
     int64_t seats;                         /* engine runs at a time, over all */
     int64_t jobs;                          /* documents in work at a time */
     uint64_t memory;                       /* bytes for the whole tree; 0: what cgroups and the machine allow */

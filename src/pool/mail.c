@@ -37,6 +37,7 @@ void mail_start(int socket, const struct core *core, int account, uint64_t bytes
     json_set_int(body, "tiles", core->conf->tiles);
     json_set_bool(body, "orient", core->conf->orient);
     json_set_bool(body, "line_orient", core->conf->line_orient);
+    json_set_string(body, "layout", core->conf->layout);
     message_send(socket, body, -1);
 }
 

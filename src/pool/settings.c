@@ -44,6 +44,7 @@ struct pool_conf settings_of_pool(const struct options *options) {
                               .tiles = options->tiles,
                               .orient = strcmp(options->orient, "auto") == 0,
                               .line_orient = strcmp(options->line_orient, "auto") == 0,
+                              .layout = options->layout,
                               .dump_folder = options->dump_dir,
                               .per_task = options->per_task || strcmp(options->pool_mode, "per_task") == 0};
 }

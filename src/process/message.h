@@ -18,7 +18,7 @@
  *           account (of the worker), bytes (it            plan {}, floor, comfort (bytes; memory/plan.h)
  *           may plan with), model_idle (seconds), | failed  error, detail
  *           residency (seconds), tiles, orient,
- *           line_orient
+ *           line_orient, layout (off, auto, on)
  *   plan    bytes (it may plan with from now on)  plan    plan {}, floor, comfort | plan_failed  error, detail
  *   read    id, page, priority, bitmap + memfd    page    id + memfd (page_to_json)
  *                                                 | page_failed  id, error, detail

@@ -75,7 +75,8 @@ static double processor_seconds(void) {
 static int time_network(const struct engine_kind *kind, struct network *network, const struct model_spec *spec,
                         double *ret) {
     float *pixels cleanup(drop_memory) = alloc((size_t)3 * spec->height * LINE_WIDTH, sizeof(float));
-    struct tensor input = {.data = pixels, .shape = {1, 3, spec->height, LINE_WIDTH}, .rank = 4}, output;
+    struct tensor input = {.data = pixels, .shape = {1, 3, spec->height, LINE_WIDTH}, .rank = 4};
+    struct outputs output;
     struct runner *runner;
     int result = kind->runner_new(network, &runner);
     if (result != 0) {

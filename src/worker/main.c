@@ -209,12 +209,15 @@ static int set_up(struct worker *worker, const struct json *body) {
                     (long long)tiles);
     }
     int64_t bytes = json_int(body, "bytes", 0);
+    const char *layout = json_string(body, "layout");
     const struct wish wish = {.engine = engine ? engine : "auto",
                               .version = json_string(body, "version"),
                               .threads = (int)threads,
                               .tiles = (int)tiles,
                               .orient = json_bool(body, "orient", true),
                               .classify = json_bool(body, "line_orient", true),
+                              .layout = layout && strcmp(layout, "off") != 0,
+                              .layout_needed = layout && strcmp(layout, "on") == 0,
                               .bytes = bytes > 0 ? (uint64_t)bytes : UNBOUNDED,
                               .model_idle = json_real(body, "model_idle", 60),
                               .residency = json_real(body, "residency", 2)};

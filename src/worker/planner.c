@@ -15,19 +15,25 @@
           */
 
 /* Of a worker that has opened the engine; measured as PSS. */
-static struct prior baseline_prior(const struct engine_kind *kind) {
-    return (struct prior){.a = kind == &engine_openvino ? 75e6 : 40e6};
+static struct prior baseline_prior(const struct engine_kind *kind, bool second) {
+    return (struct prior){.a = (kind == &engine_openvino ? 75e6 : 40e6) + (second ? 25e6 : 0)};
 }
 
-static char *baseline_key(const struct engine_kind *kind) { return format("worker/%s/cpu/1/baseline", kind->name); }
-
-uint64_t planner_baseline(struct predictor *predictor, const struct engine_kind *kind) {
-    char *key cleanup(drop_memory) = baseline_key(kind);
-    return predict(predictor, key, baseline_prior(kind), 0);
+static char *baseline_key(const struct engine_kind *kind, bool second) {
+    return format("worker/%s%s/cpu/1/baseline", kind->name, second ? "+onnxruntime" : "");
 }
 
-void planner_learn_baseline(struct predictor *predictor, const struct engine_kind *kind, uint64_t bytes) {
-    char *key cleanup(drop_memory) = baseline_key(kind);
+const struct engine_kind *planner_kind(const struct model_spec *spec, const struct engine_kind *kind) {
+    return spec && spec->only_onnxruntime ? &engine_onnxruntime : kind;
+}
+
+uint64_t planner_baseline(struct predictor *predictor, const struct engine_kind *kind, bool second) {
+    char *key cleanup(drop_memory) = baseline_key(kind, second);
+    return predict(predictor, key, baseline_prior(kind, second), 0);
+}
+
+void planner_learn_baseline(struct predictor *predictor, const struct engine_kind *kind, bool second, uint64_t bytes) {
+    char *key cleanup(drop_memory) = baseline_key(kind, second);
     predict_learn(predictor, key, 0, bytes, 0);
 }
 
@@ -40,9 +46,12 @@ uint64_t planner_largest(const struct model_spec *spec, int tiles) {
         return UINT64_C(3) * cut.width * cut.height;
     }
     case ROLE_CLASSIFY:
+    case ROLE_LAYOUT:
         return UINT64_C(3) * spec->width * spec->height;
     case ROLE_RECOGNISE:
         return UINT64_C(3) * (spec->max_width < USUAL_WIDTH ? spec->max_width : USUAL_WIDTH) * spec->height;
+    case ROLE_TABLE:
+        return UINT64_C(3) * spec->long_side * spec->long_side;
     case ROLE_COUNT:
         break;
     }
@@ -50,20 +59,22 @@ uint64_t planner_largest(const struct model_spec *spec, int tiles) {
 }
 
 static struct plan_costs costs_of(const struct planner *planner, const struct engine_kind *kind) {
+    bool second = planner_kind(planner->specs[ROLE_TABLE], kind) != kind;
     struct plan_costs costs = {
-        .engine = kind->name, .baseline = planner_baseline(planner->predictor, kind), .keeps = kind->keeps};
+        .engine = kind->name, .baseline = planner_baseline(planner->predictor, kind, second), .keeps = kind->keeps};
     for (int role = 0; role < ROLE_COUNT; role++) {
         const struct model_spec *spec = planner->specs[role];
         if (!spec) {
             continue;
         }
         struct plan_model *model = &costs.model[costs.models++];
-        model->weights = weights_predict(planner->predictor, spec, kind);
-        model->loading = loading_predict(planner->predictor, spec, kind);
+        const struct engine_kind *runs = planner_kind(spec, kind);
+        model->weights = weights_predict(planner->predictor, spec, runs);
+        model->loading = loading_predict(planner->predictor, spec, runs);
         model->by_line = role_reads_lines((enum role)role);
         for (int tiles = 1; tiles <= PLAN_TILES; tiles++) {
             int least = tiles > planner->tiles ? tiles : planner->tiles;
-            model->run[tiles - 1] = run_predict(planner->predictor, spec, kind, planner_largest(spec, least));
+            model->run[tiles - 1] = run_predict(planner->predictor, spec, runs, planner_largest(spec, least));
         }
     }
     return costs;

@@ -35,8 +35,11 @@ int planner_choose(const struct planner *planner, uint64_t bytes, struct planned
 /* Input elements of the model's largest usual run, a page cut into so many tiles. */
 uint64_t planner_largest(const struct model_spec *spec, int tiles);
 
-/* What a process takes with the engine open and no model, and what it took. Bytes. */
-uint64_t planner_baseline(struct predictor *predictor, const struct engine_kind *kind);
-void planner_learn_baseline(struct predictor *predictor, const struct engine_kind *kind, uint64_t bytes);
+/* The engine that runs the model, NULL for none, where all that can run on kind do. */
+const struct engine_kind *planner_kind(const struct model_spec *spec, const struct engine_kind *kind);
+
+/* What a process takes with the engine (second: and ONNX Runtime beside it) open and no model, and what it took. Bytes. */
+uint64_t planner_baseline(struct predictor *predictor, const struct engine_kind *kind, bool second);
+void planner_learn_baseline(struct predictor *predictor, const struct engine_kind *kind, bool second, uint64_t bytes);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "engine/blocks.h"
 #include "engine/heap.h"
@@ -57,7 +58,7 @@ static int load_models(struct setup *setup) {
     for (int role = 0; role < ROLE_COUNT; role++) {
         struct load *load = &loads[role];
         *load = (struct load){.manager = setup->manager, .role = (enum role)role};
-        if (setup->planner.specs[role]) {
+        if (setup->planner.specs[role] && role != ROLE_TABLE) { /* few pages have tables: it is loaded with the first */
             load->started = pthread_create(&load->thread, NULL, load_one, load) == 0;
             if (!load->started) {
                 load_one(load);
@@ -65,6 +66,22 @@ static int load_models(struct setup *setup) {
         }
     }
     return join_loads(loads, ROLE_COUNT);
+}
+
+/* Those of layout and tables; where they may be missing, that is told once. */
+static int choose_layout(struct setup *setup, const struct wish *wish) {
+    static const enum role roles[] = {ROLE_LAYOUT, ROLE_TABLE};
+    for (size_t i = 0; i < array_length(roles); i++) {
+        int result =
+            catalog_choose(&setup->catalog, roles[i], NULL, setup->places.models, &setup->planner.specs[roles[i]]);
+        if (result != 0 && wish->layout_needed) {
+            return result;
+        }
+        if (result != 0) {
+            log_line(LOG_WARNING, "%s, ignoring", error_detail());
+        }
+    }
+    return 0;
 }
 
 /* Detection and recognition of one version; the orientation models only where they are wished for and installed. */
@@ -82,7 +99,7 @@ static int choose_models(struct setup *setup, const struct wish *wish) {
     if (result == 0 && wish->classify) {
         (void)catalog_choose(catalog, ROLE_CLASSIFY, NULL, folder, &specs[ROLE_CLASSIFY]);
     }
-    return result;
+    return result == 0 && wish->layout ? choose_layout(setup, wish) : result;
 }
 
 /*
@@ -154,13 +171,13 @@ uint64_t setup_measure_baseline(struct setup *setup) {
 
 void setup_note_baseline(struct setup *setup, uint64_t baseline) {
     ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, baseline);
-    planner_learn_baseline(setup->predictor, setup->kind, baseline);
+    planner_learn_baseline(setup->predictor, setup->kind, setup->second != NULL, baseline);
 }
 
 /* Code that was not run yet is not in memory yet, but will be. */
 static void expect_baseline(struct setup *setup) {
     struct tree_memory memory = {0};
-    uint64_t expected = planner_baseline(setup->predictor, setup->kind);
+    uint64_t expected = planner_baseline(setup->predictor, setup->kind, setup->second != NULL);
     (void)tree_read(getpid(), &memory);
     ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, memory.pss > expected ? memory.pss : expected);
 }
@@ -170,6 +187,25 @@ static int open_engine(struct setup *setup) {
     pin_malloc();
     char *folder cleanup(drop_memory) = format("%s/%s", setup->places.engines, setup->kind->name);
     return setup->kind->open(folder, &setup->engine);
+}
+
+static bool needs_second(const struct setup *setup) {
+    return planner_kind(setup->planner.specs[ROLE_TABLE], setup->kind) != setup->kind;
+}
+
+/* Tables are left out where ONNX Runtime is not installed and need not be. */
+static int open_second(struct setup *setup, const struct wish *wish) {
+    if (!needs_second(setup)) {
+        return 0;
+    }
+    char *folder cleanup(drop_memory) = format("%s/%s", setup->places.engines, engine_onnxruntime.name);
+    int result = engine_onnxruntime.open(folder, &setup->second);
+    if (result != 0 && !wish->layout_needed) {
+        log_line(LOG_WARNING, "tables need ONNX Runtime: %s, ignoring", error_detail());
+        setup->planner.specs[ROLE_TABLE] = NULL;
+        return 0;
+    }
+    return result;
 }
 
 static int open_manager(struct setup *setup, const struct wish *wish) {
@@ -188,8 +224,13 @@ static int open_manager(struct setup *setup, const struct wish *wish) {
     int result = manager_new(&options, &setup->manager);
     for (int role = 0; result == 0 && role < ROLE_COUNT; role++) {
         if (setup->planner.specs[role]) {
-            manager_add(setup->manager, setup->planner.specs[role],
-                        role_reads_lines((enum role)role) ? wish->threads : 1);
+            const struct model_spec *spec = setup->planner.specs[role];
+            int runners = role_reads_lines((enum role)role) ? wish->threads : 1;
+            if (spec->only_onnxruntime && setup->second) {
+                manager_add_on(setup->manager, spec, runners, &engine_onnxruntime, setup->second);
+            } else {
+                manager_add(setup->manager, spec, runners);
+            }
         }
     }
     return result;
@@ -209,6 +250,7 @@ int setup_load(const struct wish *wish, struct setup *setup) {
     setup->planner.predictor = setup->predictor;
     result = planner_choose(&setup->planner, wish->bytes, &setup->planned);
     result = result ? result : open_engine(setup);
+    result = result ? result : open_second(setup, wish);
     result = result ? result : open_manager(setup, wish);
     if (result != 0) {
         return result;
@@ -237,6 +279,9 @@ void setup_done(struct setup *setup) {
     models_teardown(&setup->manager);
     if (setup->engine) {
         setup->kind->close(setup->engine);
+    }
+    if (setup->second) {
+        engine_onnxruntime.close(setup->second);
     }
     if (setup->predictor) {
         predictor_drop(&setup->predictor);

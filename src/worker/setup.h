@@ -12,6 +12,8 @@ struct wish {
     int threads;           /* runs side by side */
     int tiles;             /* of detection at the least; 0: as memory allows */
     bool orient, classify; /* use the models of page and line orientation, where they are installed */
+    bool layout;           /* likewise those of layout and tables */
+    bool layout_needed;    /* it is an error if they are not installed */
     uint64_t bytes;        /* to plan with */
     double model_idle;     /* seconds without a user after which a model is unloaded */
     double residency;      /* seconds after its load in which a model is not unloaded to make room */
@@ -30,6 +32,7 @@ struct setup {
     struct planned planned;
     const struct engine_kind *kind;
     struct engine *engine;
+    struct engine *second; /* ONNX Runtime beside another engine, for models that only it runs; NULL: not needed */
     struct manager *manager;
 };
 

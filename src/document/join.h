@@ -1,0 +1,14 @@
+/* How pieces of running text are put together. Any thread. */
+#ifndef OCTAVO_DOCUMENT_JOIN_H
+#define OCTAVO_DOCUMENT_JOIN_H
+
+#include "base/buffer.h"
+
+/*
+ * Adds the text of the next printed line (valid UTF-8) to a paragraph: with a blank between; without one between
+ * characters that are written without blanks (Chinese, Japanese); and without the hyphen of a word that goes on with a
+ * small letter.
+ */
+void join_line(struct buffer *text, const char *line);
+
+#endif
