@@ -213,8 +213,9 @@ static int bind_input(struct runner *runner, const struct tensor *input) {
 /* The caller frees what runner->output has then, also after a failure. */
 static int view_output(struct runner *runner, size_t index, struct tensor *ret) {
     const struct api *api = runner->api;
-    int result = answer(
-        api, api->ov_infer_request_get_output_tensor_by_index(runner->request, index, &runner->output[index]), ERR_ENGINE);
+    int result =
+        answer(api, api->ov_infer_request_get_output_tensor_by_index(runner->request, index, &runner->output[index]),
+               ERR_ENGINE);
     if (result != 0) {
         return result;
     }

@@ -86,8 +86,8 @@ static int open_measured(struct manager *manager, struct entry *entry, struct bi
     const struct manager_options *options = &manager->options;
     struct heap_span span;
     heap_begin(&span, bill->seats != 0);
-    int result = model_open(entry->spec, options->models, entry->kind, entry->engine, entry->seat_count,
-                            options->cache, &entry->model);
+    int result = model_open(entry->spec, options->models, entry->kind, entry->engine, entry->seat_count, options->cache,
+                            &entry->model);
     heap_end(&span, &bill->peak, &bill->kept);
     bool measured = result == 0 && heap_counts() && (entry->kind->runs_in_caller || bill->seats != 0);
     if (!measured) {

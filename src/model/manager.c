@@ -289,8 +289,8 @@ void manager_add(struct manager *manager, const struct model_spec *spec, int run
     manager_add_on(manager, spec, runners, manager->options.kind, manager->options.engine);
 }
 
-void manager_add_on(struct manager *manager, const struct model_spec *spec, int runners,
-                    const struct engine_kind *kind, struct engine *engine) {
+void manager_add_on(struct manager *manager, const struct model_spec *spec, int runners, const struct engine_kind *kind,
+                    struct engine *engine) {
     struct entry *entry = &manager->entry[spec->role];
     pthread_mutex_lock(&manager->lock);
     free(entry->seats);

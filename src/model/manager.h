@@ -53,8 +53,8 @@ int manager_new(const struct manager_options *options, struct manager **ret);
 /* Declares the model for its role (borrowed), with runners for so many threads. Before any other use. */
 void manager_add(struct manager *manager, const struct model_spec *spec, int runners);
 /* Likewise, to be run by another engine than the manager's (both borrowed). */
-void manager_add_on(struct manager *manager, const struct model_spec *spec, int runners,
-                    const struct engine_kind *kind, struct engine *engine);
+void manager_add_on(struct manager *manager, const struct model_spec *spec, int runners, const struct engine_kind *kind,
+                    struct engine *engine);
 
 /* The model declared for role, NULL if there is none. Borrowed. */
 const struct model_spec *manager_spec(const struct manager *manager, enum role role);

@@ -119,7 +119,7 @@ static bool is_main_column(const struct side *side, float em) {
 /* First and end of the boxes around box i of region that may be level with it. */
 static struct stretch neighbours(struct stretch region, size_t i) {
     return (struct stretch){i - region.first > NEIGHBOURS ? i - NEIGHBOURS : region.first,
-                           region.end - i > NEIGHBOURS ? i + NEIGHBOURS : region.end};
+                            region.end - i > NEIGHBOURS ? i + NEIGHBOURS : region.end};
 }
 
 /* Whether most boxes at place are level with one across the gutter, as the cells of a table are. */

@@ -80,7 +80,7 @@ static struct area area_of(const struct head *head, size_t cell, const struct la
 
 static void read_head(const struct head *head, const struct layout_options *options, struct candidates *candidates) {
     for (size_t cell = 0; cell < head->cells; cell++) {
-        for (size_t class = 0; class < head->classes; class++) {
+        for (size_t class = 0; class < head->classes; class ++) {
             float score = head->scores[cell * head->classes + class];
             if (score > options->threshold && score <= 1 && options->types[class] >= 0) {
                 struct layout_box box = {.type = (enum region_type)options->types[class],

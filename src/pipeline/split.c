@@ -6,12 +6,12 @@
 #include "base/memory.h"
 #include "pipeline/structure.h"
 
-#define LEVEL 0.5F    /* part of the lower one's height that a line and a cell share */
-#define REACH 0.25F   /* part of a cell's width that a line must cover to reach over it */
-#define INK 40        /* grey levels off the paper */
-#define WHITE 0.5F    /* of a line's height: least width of the white that parts two cells; blanks have a third */
-#define TRIM 0.15F    /* of a line's height: above and below are rulings and neighbours */
-#define SLOPE 0.03F   /* lines that rise more are left whole */
+#define LEVEL 0.5F  /* part of the lower one's height that a line and a cell share */
+#define REACH 0.25F /* part of a cell's width that a line must cover to reach over it */
+#define INK 40      /* grey levels off the paper */
+#define WHITE 0.5F  /* of a line's height: least width of the white that parts two cells; blanks have a third */
+#define TRIM 0.15F  /* of a line's height: above and below are rulings and neighbours */
+#define SLOPE 0.03F /* lines that rise more are left whole */
 enum { MOST_CUTS = 64 };
 
 static uint8_t grey_at(const struct image *page, uint32_t x, uint32_t y) {

@@ -11,9 +11,9 @@
 #include "pipeline/layout.h"
 #include "pipeline/order.h"
 
-#define CLAIMED 0.5F     /* part of a line's area that must lie in a region */
-#define COVERED 0.8F     /* part of a region within a table from which it is a part of the table */
-#define EDGE 0.15F       /* of the page's height: where headers and footers are */
+#define CLAIMED 0.5F /* part of a line's area that must lie in a region */
+#define COVERED 0.8F /* part of a region within a table from which it is a part of the table */
+#define EDGE 0.15F   /* of the page's height: where headers and footers are */
 #define UNCLAIMED UINT32_MAX
 /* A page without text and tables, but with lines in figures only: a photographed table, if a table is surely seen. */
 enum { LEAST_LINES = 6 };
@@ -58,10 +58,8 @@ static void widen(struct area *area, const struct area *by) {
 }
 
 static struct quad quad_of(const struct area *area) {
-    return (struct quad){{{area->left, area->top},
-                          {area->right, area->top},
-                          {area->right, area->bottom},
-                          {area->left, area->bottom}}};
+    return (struct quad){
+        {{area->left, area->top}, {area->right, area->top}, {area->right, area->bottom}, {area->left, area->bottom}}};
 }
 
 /* Finding */
@@ -287,53 +285,148 @@ static size_t nearest_cell(const struct table_grid *grid, const struct area *lin
     return best;
 }
 
-static void make_cells(struct region *region, const struct table_grid *grid, struct buffer *texts) {
-    region->rows = grid->rows;
+/* The lines of a table and where they go. */
+struct filling {
+    const struct table_grid *grid;
+    struct line *lines; /* row by row as they are printed */
+    size_t *cell_of;    /* each line's cell */
+    size_t count;
+    struct buffer *texts; /* of the cells */
+};
+
+static void fill_cells(struct filling *filling) {
+    for (size_t i = 0; i < filling->count; i++) {
+        struct area area = area_around(&filling->lines[i].quad);
+        filling->cell_of[i] = nearest_cell(filling->grid, &area);
+        join_line(&filling->texts[filling->cell_of[i]], filling->lines[i].text);
+    }
+}
+
+static bool is_cut(const struct table_grid *grid, uint32_t row) {
+    for (size_t i = 0; i < grid->count; i++) {
+        if (grid->cells[i].row < row && grid->cells[i].row + grid->cells[i].rows > row) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the cells that begin in row say, one after the other. */
+static char *text_of_row(const struct filling *filling, uint32_t row) {
+    struct buffer text = {0};
+    for (size_t i = 0; i < filling->grid->count; i++) {
+        if (filling->grid->cells[i].row == row && filling->texts[i].data) {
+            join_line(&text, filling->texts[i].data);
+        }
+    }
+    return buffer_take(&text);
+}
+
+/* Whether row says what the first row says: there another table begins, which the network saw as one with the first. */
+static bool repeats_head(const struct filling *filling, uint32_t row) {
+    char *head cleanup(drop_memory) = text_of_row(filling, 0);
+    char *text cleanup(drop_memory) = text_of_row(filling, row);
+    return *head && strcmp(head, text) == 0 && !is_cut(filling->grid, 1) && !is_cut(filling->grid, row) &&
+           !is_cut(filling->grid, row + 1);
+}
+
+/*
+ * Rows from first to before end of the table become a region's cells. A head that is repeated is cut into cells as the
+ * first one is, which the network has seen better.
+ */
+static void make_cells(const struct filling *filling, uint32_t first, uint32_t end, struct region *region) {
+    const struct table_grid *grid = filling->grid;
+    region->rows = end - first;
     region->columns = grid->columns;
     region->cells = alloc(grid->count, sizeof(*region->cells));
     for (size_t i = 0; i < grid->count; i++) {
         const struct table_cell *cell = &grid->cells[i];
-        region->cells[region->cell_count++] = (struct cell){.row = cell->row,
-                                                            .column = cell->column,
-                                                            .rows = cell->rows,
-                                                            .columns = cell->columns,
-                                                            .text = buffer_take(&texts[i])};
+        if (cell->row == 0 || (cell->row > first && cell->row < end)) {
+            const char *text = filling->texts[i].data;
+            region->cells[region->cell_count++] = (struct cell){.row = cell->row == 0 ? 0 : cell->row - first,
+                                                                .column = cell->column,
+                                                                .rows = cell->rows,
+                                                                .columns = cell->columns,
+                                                                .text = copy_string(text ? text : "")};
+        }
     }
 }
 
-static void put_table(struct arranging *arranging, uint32_t index, struct region *region) {
-    const struct table_grid *grid = &arranging->findings->list[index].grid;
-    struct line *own cleanup(drop_memory) = alloc(arranging->table_count + 1, sizeof(*own));
-    struct buffer *texts cleanup(drop_memory) = alloc(grid->count, sizeof(*texts));
-    size_t count = 0;
-    for (size_t i = 0; i < arranging->table_count; i++) {
-        if (arranging->tables[i].region == index) {
-            own[count++] = arranging->tables[i];
+/* The area of those rows, as far as their cells were seen. */
+static struct area area_of_rows(const struct table_grid *grid, uint32_t first, uint32_t end, const struct area *whole) {
+    struct area area = *whole;
+    float top = INFINITY, bottom = -INFINITY;
+    for (size_t i = 0; i < grid->count; i++) {
+        const struct table_cell *cell = &grid->cells[i];
+        if (cell->seen && cell->row >= first && cell->row < end) {
+            top = fminf(top, cell->area.top);
+            bottom = fmaxf(bottom, cell->area.bottom);
         }
     }
-    order_rows(own, count);
-    for (size_t i = 0; i < count; i++) {
-        struct area area = area_around(&own[i].quad);
-        join_line(&texts[nearest_cell(grid, &area)], own[i].text);
-        put_line(arranging, &own[i], i == 0);
+    area.top = first > 0 ? fmaxf(top, whole->top) : whole->top;
+    area.bottom = end < grid->rows ? fminf(bottom, whole->bottom) : whole->bottom;
+    return area;
+}
+
+/* Rows from first to before end as a region of their own, with their lines. */
+static void put_rows(struct arranging *arranging, const struct found *found, const struct filling *filling,
+                     uint32_t first, uint32_t end) {
+    struct area area = area_of_rows(filling->grid, first, end, &found->area);
+    struct region *region = new_region(arranging->page, found->type, found->score, &area);
+    bool begins = true;
+    for (size_t i = 0; i < filling->count; i++) {
+        uint32_t row = filling->grid->cells[filling->cell_of[i]].row;
+        if (row >= first && row < end) {
+            put_line(arranging, &filling->lines[i], begins);
+            begins = false;
+        }
     }
-    make_cells(region, grid, texts);
+    make_cells(filling, first, end, region);
+}
+
+static void put_table(struct arranging *arranging, uint32_t index) {
+    const struct found *found = &arranging->findings->list[index];
+    struct line *own cleanup(drop_memory) = alloc(arranging->table_count + 1, sizeof(*own));
+    size_t *cell_of cleanup(drop_memory) = alloc(arranging->table_count + 1, sizeof(*cell_of));
+    struct buffer *texts cleanup(drop_memory) = alloc(found->grid.count, sizeof(*texts));
+    struct filling filling = {.grid = &found->grid, .lines = own, .cell_of = cell_of, .texts = texts};
+    for (size_t i = 0; i < arranging->table_count; i++) {
+        if (arranging->tables[i].region == index) {
+            own[filling.count++] = arranging->tables[i];
+        }
+    }
+    order_rows(own, filling.count);
+    fill_cells(&filling);
+    uint32_t *borders cleanup(drop_memory) = alloc(found->grid.rows + 1, sizeof(*borders)), count = 0;
+    for (uint32_t row = 2; row + 1 < found->grid.rows; row++) {
+        if (repeats_head(&filling, row)) {
+            borders[count++] = row;
+        }
+    }
+    borders[count] = found->grid.rows;
+    for (uint32_t i = 0; i <= count; i++) {
+        put_rows(arranging, found, &filling, i > 0 ? borders[i - 1] : 0, borders[i]);
+    }
+    for (size_t i = 0; i < found->grid.count; i++) {
+        buffer_done(&texts[i]);
+    }
 }
 
 /* A region that the models found, with all its lines. */
 static void put_found(struct arranging *arranging, uint32_t index) {
     const struct found *found = &arranging->findings->list[index];
-    struct region *region = new_region(arranging->page, found->type, found->score, &found->area);
     arranging->done[index] = true;
+    if (found->grid.count > 0) {
+        put_table(arranging, index);
+        return;
+    }
+    (void)new_region(arranging->page, found->type, found->score, &found->area);
     bool first = true;
     for (size_t i = 0; i < arranging->item_count; i++) {
         if (arranging->items[i].region == index && arranging->items[i].text) {
             put_line(arranging, &arranging->items[i], first);
             first = false;
         }
-    }
-    if (found->grid.count > 0) {
-        put_table(arranging, index, region);
     }
 }
 
@@ -411,7 +504,7 @@ void structure_arrange(struct page *page, const struct findings *findings, float
                                   .height = height};
     share_out(&arranging);
     order_lines(items, arranging.item_count);
-    page->line_count = 0;
     page->regions = alloc(most, sizeof(*page->regions));
+    page->line_count = 0;
     put_all(&arranging);
 }

@@ -1,6 +1,6 @@
 /*
- * From lines and the layout to the regions of a page: what is a table and how its cells lie, which line belongs where, in
- * what order all is read. Finding: one hand. The rest is pure. All in pixels of the upright page.
+ * From lines and the layout to the regions of a page: what is a table and how its cells lie, which line belongs where,
+ * in what order all is read. Finding: one hand. The rest is pure. All in pixels of the upright page.
  */
 #ifndef OCTAVO_PIPELINE_STRUCTURE_H
 #define OCTAVO_PIPELINE_STRUCTURE_H
@@ -31,8 +31,8 @@ int structure_find(const struct hand *hand, const struct image *page, const stru
                    struct stages *stages, struct findings *ret);
 
 /*
- * Cuts boxes that reach over several cells of a row where the white between their words is widest, so that each piece is
- * read by itself. *boxes (from alloc(), *count of them) is replaced.
+ * Cuts boxes that reach over several cells of a row where the white between their words is widest, so that each piece
+ * is read by itself. *boxes (from alloc(), *count of them) is replaced.
  */
 void structure_split(const struct image *page, const struct findings *findings, struct quad **boxes, size_t *count);
 

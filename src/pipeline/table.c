@@ -19,9 +19,9 @@ void table_grid_done(struct table_grid *grid) {
 struct building {
     struct table_cell *cells; /* room for MOST_CELLS */
     size_t count;
-    uint32_t rows;       /* begun */
-    uint32_t column;     /* next in the row */
-    bool open;           /* a <td whose attributes are read */
+    uint32_t rows;                /* begun */
+    uint32_t column;              /* next in the row */
+    bool open;                    /* a <td whose attributes are read */
     uint32_t reach[MOST_COLUMNS]; /* row before which a column is taken by cells above */
 };
 
@@ -153,8 +153,8 @@ static size_t best_of(const float *row, size_t count) {
     return best;
 }
 
-int table_decode(const struct outputs *outputs, char *const *words, size_t word_count, float side,
-                 struct point origin, float scale, struct table_grid *ret) {
+int table_decode(const struct outputs *outputs, char *const *words, size_t word_count, float side, struct point origin,
+                 float scale, struct table_grid *ret) {
     size_t classes = word_count + 2;
     const struct tensor *areas = output_of(outputs, 8), *tokens = output_of(outputs, classes);
     if (!areas || !tokens || areas->shape[1] != tokens->shape[1]) {

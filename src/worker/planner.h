@@ -38,7 +38,8 @@ uint64_t planner_largest(const struct model_spec *spec, int tiles);
 /* The engine that runs the model, NULL for none, where all that can run on kind do. */
 const struct engine_kind *planner_kind(const struct model_spec *spec, const struct engine_kind *kind);
 
-/* What a process takes with the engine (second: and ONNX Runtime beside it) open and no model, and what it took. Bytes. */
+/* What a process takes with the engine (second: and ONNX Runtime beside it) open and no model, and what it took. Bytes.
+ */
 uint64_t planner_baseline(struct predictor *predictor, const struct engine_kind *kind, bool second);
 void planner_learn_baseline(struct predictor *predictor, const struct engine_kind *kind, bool second, uint64_t bytes);
 

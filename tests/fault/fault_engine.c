@@ -80,8 +80,8 @@ OPENVINO(ov_compiled_model_create_infer_request, (const ov_compiled_model_t *mod
          (model, ret))
 OPENVINO(ov_infer_request_set_input_tensor, (ov_infer_request_t * request, const ov_tensor_t *tensor),
          (request, tensor))
-OPENVINO(ov_infer_request_get_output_tensor_by_index, (const ov_infer_request_t *request, size_t index, ov_tensor_t **ret),
-         (request, index, ret))
+OPENVINO(ov_infer_request_get_output_tensor_by_index,
+         (const ov_infer_request_t *request, size_t index, ov_tensor_t **ret), (request, index, ret))
 OPENVINO(ov_infer_request_infer, (ov_infer_request_t * request), (request))
 OPENVINO(ov_tensor_create_from_host_ptr, (ov_element_type_e type, ov_shape_t shape, void *data, ov_tensor_t **ret),
          (type, shape, data, ret))
