@@ -153,8 +153,8 @@ static size_t best_of(const float *row, size_t count) {
     return best;
 }
 
-int table_decode(const struct outputs *outputs, char *const *words, size_t word_count, float side, struct point origin,
-                 float scale, struct table_grid *ret) {
+int table_decode(const struct outputs *outputs, const char *const *words, size_t word_count, float side,
+                 struct point origin, float scale, struct table_grid *ret) {
     size_t classes = word_count + 2;
     const struct tensor *areas = output_of(outputs, 8), *tokens = output_of(outputs, classes);
     if (!areas || !tokens || areas->shape[1] != tokens->shape[1]) {
@@ -220,8 +220,8 @@ int table_find(const struct hand *hand, const struct image *page, const struct a
     }
     start = clock_now();
     const struct model *model = model_of(&run.handle);
-    result = table_decode(&run.run.output, model->characters, model->character_count, (float)spec->long_side,
-                          (struct point){left, top}, scale, ret);
+    result = table_decode(&run.run.output, (const char *const *)model->characters, model->character_count,
+                          (float)spec->long_side, (struct point){left, top}, scale, ret);
     stage_add(stages, STAGE_REGIONS, clock_seconds(clock_now() - start), 0);
     return result == 0 ? 0 : fail(result, "model %s: %s", spec->id, error_detail());
 }

@@ -26,8 +26,8 @@ void table_grid_done(struct table_grid *grid);
  * and scaled to page pixels: origin + scale * pixel. What the tokens leave open is closed, spans that reach beyond the
  * table or over another cell are cut. *ret may be of no cells; caller calls table_grid_done(). ERR_BAD_MODEL.
  */
-int table_decode(const struct outputs *outputs, char *const *words, size_t word_count, float side, struct point origin,
-                 float scale, struct table_grid *ret);
+int table_decode(const struct outputs *outputs, const char *const *words, size_t word_count, float side,
+                 struct point origin, float scale, struct table_grid *ret);
 
 /*
  * The structure of the table in area of the page; of no cells where the model is not installed or sees no table. Errors

@@ -1,6 +1,7 @@
 /* The formats against golden files; OCTAVO_GOLDEN=write makes them anew. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -43,6 +44,10 @@ static struct result sample(void) {
     first->lines[1] = line_at("Total:", 1, 1);
     first->lines[2] = line_at("3 €", 1, 1);
     first->lines[3] = line_at("<&> \"q\" \\ \t", 1, 2);
+    first->region_count = 1;
+    first->regions = alloc(1, sizeof(*first->regions));
+    third->region_count = 1;
+    third->regions = alloc(1, sizeof(*third->regions));
     third->line_count = 1;
     third->lines = alloc(1, sizeof(*third->lines));
     third->lines[0] = line_at("終", 0, 0);
@@ -53,8 +58,65 @@ static struct result sample(void) {
     return result;
 }
 
-static void assert_golden(const char *extension, const struct buffer *text) {
-    char *path = format("tests/golden/output.%s", extension);
+static void add_region(struct page *page, enum region_type type, const char *first, const char *second) {
+    uint32_t number = (uint32_t)page->line_count;
+    page->regions = resize(page->regions, page->region_count + 1, sizeof(*page->regions));
+    page->regions[page->region_count] = (struct region){.type = type, .score = 0.5F};
+    page->lines = resize(page->lines, page->line_count + 2, sizeof(*page->lines));
+    for (const char *text = first; text; text = text == first ? second : NULL) {
+        page->lines[page->line_count] = line_at(text, number, (uint32_t)page->line_count);
+        page->lines[page->line_count++].region = (uint32_t)page->region_count;
+    }
+    page->region_count++;
+}
+
+/* The last region becomes a table of two columns; spanned: its first cell spans both. */
+static void make_table(struct page *page, bool spanned) {
+    static const char *const texts[] = {"Head | \\ *", "<script>alert(1)</script>", "", "a & b\nc"};
+    struct region *region = &page->regions[page->region_count - 1];
+    region->rows = region->columns = 2;
+    region->cells = alloc(4, sizeof(*region->cells));
+    for (uint32_t i = 0; i < 4; i++) {
+        if (!spanned || i != 1) {
+            region->cells[region->cell_count++] = (struct cell){.row = i / 2,
+                                                                .column = i % 2,
+                                                                .rows = 1,
+                                                                .columns = spanned && i == 0 ? 2 : 1,
+                                                                .text = copy_string(texts[i])};
+        }
+    }
+}
+
+/* Every type of region, with text that tries to be markup. */
+static struct result structured(void) {
+    struct result result = {.name = copy_string("</title><script>.png"),
+                            .format = copy_string("png"),
+                            .page_total = 1,
+                            .page_count = 1,
+                            .engine = copy_string("onnxruntime 1.32.0")};
+    result.pages = alloc(1, sizeof(*result.pages));
+    struct page *page = &result.pages[0];
+    *page = (struct page){.number = 1, .width = 800, .height = 600};
+    add_region(page, REGION_HEADER, "Journal of <b>Nothing</b>", NULL);
+    add_region(page, REGION_TITLE, "# Not a heading: \"quoted\"", NULL);
+    page->lines[1].quad.corner[3].y += 60; /* large */
+    add_region(page, REGION_TEXT, "1. not a list, a quick bro-", "wn [link](javascript:alert(1)) `code` ~~x~~");
+    add_region(page, REGION_TEXT, "- not a list | no cell $x$", "<img src=x onerror=alert(1)> & &amp;");
+    add_region(page, REGION_FIGURE, "text *in* a figure", NULL);
+    add_region(page, REGION_FIGURE_CAPTION, "Figure 1_2", NULL);
+    add_region(page, REGION_TABLE_CAPTION, "Table 1", NULL);
+    add_region(page, REGION_TABLE, "seen in cells only", NULL);
+    make_table(page, false);
+    add_region(page, REGION_TABLE, "seen in cells only", NULL);
+    make_table(page, true);
+    add_region(page, REGION_EQUATION, "a < b > c", NULL);
+    add_region(page, REGION_REFERENCE, "[1] \\cite", NULL);
+    add_region(page, REGION_FOOTER, "+ 12", NULL);
+    return result;
+}
+
+static void assert_golden(const char *name, const char *extension, const struct buffer *text) {
+    char *path = format("tests/golden/%s.%s", name, extension);
     if (getenv("OCTAVO_GOLDEN")) {
         assert_int_equal(file_replace(path, text->data, text->length), 0);
     }
@@ -69,12 +131,18 @@ static void assert_golden(const char *extension, const struct buffer *text) {
 static void formats_are_as_golden(void **state) {
     (void)state;
     for (const struct output *output = outputs; output->word; output++) {
-        struct result result = sample();
+        struct result result = sample(), structure = structured();
         struct buffer text = {0};
         output_write(output, &result, &text);
-        assert_golden(output->extension, &text);
+        assert_golden("output", output->extension, &text);
         buffer_done(&text);
+        if (output->structured) {
+            output_write(output, &structure, &text);
+            assert_golden("structure", output->extension, &text);
+            buffer_done(&text);
+        }
         result_done(&result);
+        result_done(&structure);
     }
 }
 

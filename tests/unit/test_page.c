@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "document/page.h"
@@ -25,6 +26,15 @@ static struct page sample(void) {
                                   .row = 4};
     page.lines[1] = (struct line){.text = copy_string("b"), .quad = {{{-3, 0}, {1, 0}, {1, 1}, {-3, 1}}}, .angle = 180};
     page.plan = (struct page_plan){.engine = "openvino", .threads = 2, .tiles = 3, .reduced = true};
+    page.region_count = 2;
+    page.regions = alloc(2, sizeof(*page.regions));
+    page.regions[0] = (struct region){
+        .type = REGION_TABLE, .score = 0.5F, .quad = page.lines[0].quad, .rows = 2, .columns = 3, .cell_count = 2};
+    page.regions[0].cells = alloc(2, sizeof(*page.regions[0].cells));
+    page.regions[0].cells[0] = (struct cell){.rows = 2, .columns = 1, .text = copy_string("<b>")};
+    page.regions[0].cells[1] = (struct cell){.row = 1, .column = 1, .rows = 1, .columns = 2, .text = copy_string("")};
+    page.regions[1] = (struct region){.type = REGION_FIGURE_CAPTION, .quad = page.lines[1].quad};
+    page.lines[1].region = 1;
     page_warn(&page, "a part was not readable");
     stage_add(&page.stages, STAGE_DETECT, 0.25, 1);
     stage_add(&page.stages, STAGE_RECOGNISE, 1.5, 40);
@@ -50,6 +60,20 @@ static void page_comes_back_as_it_was(void **state) {
         assert_float_equal(back.lines[0].quad.corner[i].x, page.lines[0].quad.corner[i].x, 0.05);
         assert_float_equal(back.lines[1].quad.corner[i].y, page.lines[1].quad.corner[i].y, 0.05);
     }
+    assert_int_equal(back.lines[1].region, 1);
+    assert_int_equal(back.region_count, 2);
+    assert_int_equal(back.regions[0].type, REGION_TABLE);
+    assert_float_equal(back.regions[0].score, 0.5, 1e-4);
+    assert_float_equal(back.regions[0].quad.corner[2].x, 101.5, 0.05);
+    assert_int_equal(back.regions[0].rows, 2);
+    assert_int_equal(back.regions[0].columns, 3);
+    assert_int_equal(back.regions[0].cell_count, 2);
+    assert_int_equal(back.regions[0].cells[0].rows, 2);
+    assert_string_equal(back.regions[0].cells[0].text, "<b>");
+    assert_int_equal(back.regions[0].cells[1].column, 1);
+    assert_int_equal(back.regions[0].cells[1].columns, 2);
+    assert_int_equal(back.regions[1].type, REGION_FIGURE_CAPTION);
+    assert_int_equal(back.regions[1].cell_count, 0);
     assert_string_equal(back.plan.engine, "openvino");
     assert_int_equal(back.plan.threads, 2);
     assert_int_equal(back.plan.tiles, 3);
@@ -83,7 +107,9 @@ static void foreign_pages_are_refused(void **state) {
     (void)state;
 #define LINE(text, score, polygon, angle)                                                                              \
     "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0,\"lines\":[{\"text\":" text ",\"score\":" score                \
-    ",\"polygon\":" polygon ",\"angle\":" angle ",\"block\":0,\"row\":0}]}"
+    ",\"polygon\":" polygon ",\"angle\":" angle ",\"block\":0,\"row\":0,\"region\":0}]," REGIONS("\"text\"", "") "}"
+#define REGIONS(type, more) "\"regions\":[{\"type\":" type ",\"score\":0,\"polygon\":" SQUARE more "}]"
+#define TABLE(table) "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0," REGIONS("\"table\"", ",\"table\":" table) "}"
 #define SQUARE "[[0,0],[1,0],[1,1],[0,1]]"
     static const char *const foreign[] = {
         "{}",
@@ -103,6 +129,17 @@ static void foreign_pages_are_refused(void **state) {
         LINE("\"a\"", "1", "[[0,0],[1,0],[1,\"x\"],[0,1]]", "0"),
         LINE("\"a\"", "1", "7", "0"),
         LINE("\"a\"", "1", SQUARE, "400"),
+        "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0," REGIONS("\"poem\"", "") "}",
+        "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0,\"lines\":[{\"text\":\"a\",\"score\":1,\"polygon\":" SQUARE
+        ",\"angle\":0,\"block\":0,\"row\":0,\"region\":1}]," REGIONS("\"text\"", "") "}",
+        TABLE("{}"),
+        TABLE("7"),
+        TABLE("{\"rows\":0,\"columns\":1}"),
+        TABLE("{\"rows\":1,\"columns\":1e9}"),
+        TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":1,\"column\":0,\"rows\":1,\"columns\":1,\"text\":\"\"}]}"),
+        TABLE("{\"rows\":2,\"columns\":1,\"cells\":[{\"row\":1,\"column\":0,\"rows\":2,\"columns\":1,\"text\":\"\"}]}"),
+        TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":0,\"column\":0,\"rows\":1,\"columns\":0,\"text\":\"\"}]}"),
+        TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":0,\"column\":0,\"rows\":1,\"columns\":1,\"text\":7}]}"),
     };
     for (size_t i = 0; i < array_length(foreign); i++) {
         struct json *json = NULL;
@@ -134,12 +171,23 @@ static void stages_add_up(void **state) {
     assert_string_equal(stage_word(STAGE_BOXES), "boxes");
 }
 
+/* Types in the schema are those of the table. */
+static void schema_has_the_types(void **state) {
+    (void)state;
+    char *schema cleanup(drop_memory) = NULL;
+    size_t length;
+    assert_int_equal(file_read_path("docs/result.schema.json", 1 << 20, &schema, &length), 0);
+    for (int type = 0; type < REGION_TYPE_COUNT; type++) {
+        char *word cleanup(drop_memory) = format("\"%s\"", region_word((enum region_type)type));
+        assert_non_null(strstr(schema, word));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(page_comes_back_as_it_was),
-        cmocka_unit_test(unknown_resolution_is_null),
-        cmocka_unit_test(foreign_pages_are_refused),
-        cmocka_unit_test(stages_add_up),
+        cmocka_unit_test(page_comes_back_as_it_was), cmocka_unit_test(unknown_resolution_is_null),
+        cmocka_unit_test(foreign_pages_are_refused), cmocka_unit_test(stages_add_up),
+        cmocka_unit_test(schema_has_the_types),
     };
     return cmocka_run_group_tests_name("page", tests, NULL, NULL);
 }
