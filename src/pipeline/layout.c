@@ -66,8 +66,9 @@ struct head {
 
 static struct area area_of(const struct head *head, size_t cell, const struct layout_options *options) {
     const float *sides = head->sides + cell * 4 * head->bins;
-    float x = ((float)(cell % head->across) + 0.5F) * head->stride, most_x = (float)options->width;
-    float y = ((float)(cell / head->across) + 0.5F) * head->stride, most_y = (float)options->height;
+    size_t row = cell / head->across, column = cell % head->across;
+    float x = ((float)column + 0.5F) * head->stride, most_x = (float)options->width;
+    float y = ((float)row + 0.5F) * head->stride, most_y = (float)options->height;
     float side[4];
     for (size_t i = 0; i < 4; i++) {
         side[i] = distance_of(sides + i * head->bins, head->bins) * head->stride;

@@ -127,7 +127,7 @@ static int by_place(const void *a, const void *b) {
 
 static struct area area_at(const float *corners, float side, struct point origin, float scale) {
     struct area area = {INFINITY, INFINITY, -INFINITY, -INFINITY};
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         float x = origin.x + corners[2 * i] * side * scale, y = origin.y + corners[2 * i + 1] * side * scale;
         area = (struct area){fminf(area.left, x), fminf(area.top, y), fmaxf(area.right, x), fmaxf(area.bottom, y)};
     }
