@@ -9,7 +9,7 @@ VARIANTS = [("as it is", []), ("no page orientation", ["--orient", "off"]),
             ("no line orientation", ["--line-orient", "off"]),
             ("neither orientation", ["--orient", "off", "--line-orient", "off"]),
             *((f"detection in {tiles} pieces", ["--tiles", str(tiles)]) for tiles in TILES),
-            ("one thread", ["--threads", "1"]), ("one document at a time", ["--jobs", "1"]),
+            ("layout and tables", ["--layout", "on"]), ("one thread", ["--threads", "1"]), ("one document at a time", ["--jobs", "1"]),
             ("models of PP-OCRv4", ["--ocr-version", "PP-OCRv4"])]
 
 

@@ -10,6 +10,7 @@ import pytest
 from octavo import BIN, LETTER, ROOT, octavo, pdf, png, require_models, tiff
 
 COLUMNS = ROOT / "tests" / "samples" / "columns.pdf"
+TABLE = ROOT / "tests" / "samples" / "table.png"
 INSTRUMENTED = any(word in str(BIN) for word in ("asan", "tsan"))
 REFUSAL = re.compile(r"there is not enough memory: .*?(\d+) bytes.*?(\d+) (?:bytes )?are available")
 
@@ -80,16 +81,18 @@ def timing(run, name):
 
 
 @real
-@pytest.mark.parametrize("size, engine", [(512, "onnxruntime"), (512, "auto"), (320, "auto")])
-def test_nothing_is_killed_in_a_cgroup_of_that_size(cgroup, tmp_path, size, engine):
+@pytest.mark.parametrize("size, engine, layout", [(512, "onnxruntime", "off"), (512, "auto", "off"), (320, "auto", "off"),
+                                                  (512, "onnxruntime", "on"), (512, "auto", "on"), (320, "auto", "on")])
+def test_nothing_is_killed_in_a_cgroup_of_that_size(cgroup, tmp_path, size, engine, layout):
     group = cgroup(size << 20)
     book = tmp_path / "book.pdf"
     book.write_bytes(pdf(8))
-    run = octavo("ocr", "--timing", "--engine", engine, "--memory", f"{size}M", "--jobs", "8", "-f", "text,json", "-o",
-                 tmp_path / "out", LETTER, COLUMNS, book, preexec_fn=group.enter)
+    files = [LETTER, COLUMNS, book, TABLE]
+    run = octavo("ocr", "--timing", "--engine", engine, "--layout", layout, "--memory", f"{size}M", "--jobs", "8", "-f",
+                 "text,json", "-o", tmp_path / "out", *files, preexec_fn=group.enter)
     assert run.returncode == 0, run.stderr
     assert group.kills() == 0
-    whole = octavo("ocr", "--engine", engine, "-o", tmp_path / "whole", LETTER, COLUMNS, book)
+    whole = octavo("ocr", "--engine", engine, "--layout", layout, "-o", tmp_path / "whole", *files)
     assert whole.returncode == 0
     for name in ("letter.txt", "book.txt"):
         assert (tmp_path / "out" / name).read_text() == (tmp_path / "whole" / name).read_text()
