@@ -5,14 +5,8 @@
 #include "output/markdown.h"
 #include "output/text.h"
 
+/* Of those that a client takes alike the last is chosen (api/result.c): text before all text, JSON before all. */
 const struct output outputs[] = {
-    {.word = "text", .extension = "txt", .type = "text/plain; charset=utf-8", .page = output_text_page},
-    {.word = "json",
-     .extension = "json",
-     .type = "application/json",
-     .head = output_json_head,
-     .page = output_json_page,
-     .tail = output_json_tail},
     {.word = "markdown",
      .extension = "md",
      .type = "text/markdown; charset=utf-8",
@@ -25,6 +19,13 @@ const struct output outputs[] = {
      .head = output_html_head,
      .page = output_html_page,
      .tail = output_html_tail},
+    {.word = "text", .extension = "txt", .type = "text/plain; charset=utf-8", .page = output_text_page},
+    {.word = "json",
+     .extension = "json",
+     .type = "application/json",
+     .head = output_json_head,
+     .page = output_json_page,
+     .tail = output_json_tail},
     {0},
 };
 

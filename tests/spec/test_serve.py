@@ -79,7 +79,8 @@ def test_accept_chooses_the_format(shared):
     task = shared.submit(pdf(1))
     shared.wait_for_end(task)
     types = {None: "application/json", "*/*": "application/json", "text/plain": "text/plain; charset=utf-8",
-             "text/*;q=0.5, application/json;q=0.2": "text/plain; charset=utf-8", "application/json": "application/json"}
+             "text/*;q=0.5, application/json;q=0.2": "text/plain; charset=utf-8", "application/json": "application/json",
+             "text/html, */*;q=0.8": "text/html; charset=utf-8", "text/markdown": "text/markdown; charset=utf-8"}
     for accept, expected in types.items():
         answer = shared.get(f"/v1/tasks/{task}/result", headers={"Accept": accept} if accept else {})
         assert answer.headers["Content-Type"] == expected, accept
