@@ -10,15 +10,6 @@
 
 /* Formats */
 
-static const struct output *output_of(const char *word) {
-    for (const struct output *output = outputs; output->word; output++) {
-        if (strcmp(output->word, word) == 0) {
-            return output;
-        }
-    }
-    return NULL;
-}
-
 /* Whether a range of types ("text/" and a star, for example) has a type. */
 static bool range_has(const char *range, size_t length, const char *type) {
     const char *slash = memchr(range, '/', length);
@@ -64,7 +55,7 @@ int api_choose_output(const struct http_request *request, const struct output **
     const char *word = http_query(request, "format"), *accept = http_header(request, "Accept");
     const struct output *chosen = word ? output_of(word) : output_of("json");
     if (word && !chosen) {
-        return fail(ERR_BAD_REQUEST, "format: \"%.40s\" is none of text, json, markdown, html", word);
+        return fail(ERR_BAD_REQUEST, "format: \"%.40s\" is none of text, json, markdown, html, hocr, alto", word);
     }
     if (!word && accept && *accept) {
         const char *types[8] = {NULL};
@@ -81,6 +72,12 @@ int api_choose_output(const struct http_request *request, const struct output **
     return 0;
 }
 
+/* JSON with the words of lines. */
+static bool wants_words(const struct http_request *request) {
+    const char *words = http_query(request, "words");
+    return words && strcmp(words, "true") == 0;
+}
+
 /* The result of a task, page by page from the store */
 
 struct result_stream {
@@ -88,7 +85,7 @@ struct result_stream {
     const struct output *output;
     struct task_row row;
     uint32_t page; /* the last one sent */
-    bool headed;
+    bool words, headed;
 };
 
 static void add_head(const struct result_stream *stream, struct buffer *to) {
@@ -120,7 +117,8 @@ static void add_head(const struct result_stream *stream, struct buffer *to) {
 }
 
 /* The text of a page that we have written ourselves: what cannot be read of it is damage. */
-static int add_page(const struct output *output, const char *text, size_t length, bool first, struct buffer *to) {
+static int add_page(const struct output *output, const char *text, size_t length, bool words, bool first,
+                    struct buffer *to) {
     struct json *json cleanup(json_drop) = NULL;
     struct page page cleanup(page_done) = {0};
     int result = json_parse(text, length, &json);
@@ -128,7 +126,7 @@ static int add_page(const struct output *output, const char *text, size_t length
     if (result != 0) {
         return fail(ERR_STORE_DAMAGED, "a page's result: %s", error_detail());
     }
-    output->page(&page, first, to);
+    output_page(output, &page, words, first, to);
     return 0;
 }
 
@@ -151,7 +149,7 @@ static enum http_next next_piece(void *context, struct buffer *to) {
         add_head(stream, to);
     }
     if (tasks_read_after(stream->api->tasks, &stream->row, before, &page, &text, &length) != 0 ||
-        (page > 0 && add_page(stream->output, text, length, before == 0, to) != 0)) {
+        (page > 0 && add_page(stream->output, text, length, stream->words, before == 0, to) != 0)) {
         return HTTP_CUT;
     }
     if (page == 0 && !is_there(stream)) {
@@ -181,7 +179,7 @@ static int refuse_result(const struct task_row *row) {
 void api_result(void *context, struct http_request *request) {
     struct api *api = context;
     struct task_row row cleanup(task_row_done) = {0};
-    const struct output *output = &outputs[0];
+    const struct output *output = NULL;
     int result = api_choose_output(request, &output);
     result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     if (result == 0 && (!task_state_is_over(row.state) || row.result_bytes == 0)) {
@@ -192,7 +190,7 @@ void api_result(void *context, struct http_request *request) {
         return;
     }
     struct result_stream *pieces = alloc(1, sizeof(*pieces));
-    *pieces = (struct result_stream){.api = api, .output = output, .row = row};
+    *pieces = (struct result_stream){.api = api, .output = output, .row = row, .words = wants_words(request)};
     row = (struct task_row){0};
     const struct http_stream stream = {.next = next_piece, .end = end_pieces, .context = pieces};
     http_set_header(request, "Octavo-Complete", pieces->row.state == TASK_DONE ? "true" : "false");
@@ -215,7 +213,7 @@ void api_page(void *context, struct http_request *request) {
     struct api *api = context;
     struct task_row row cleanup(task_row_done) = {0};
     struct buffer body = {0};
-    const struct output *output = &outputs[0];
+    const struct output *output = NULL;
     char *text cleanup(drop_memory) = NULL;
     size_t length = 0;
     uint32_t page = 0;
@@ -223,7 +221,7 @@ void api_page(void *context, struct http_request *request) {
     result = result ? result : read_number(http_argument(request, 1), &page);
     result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     result = result ? result : tasks_read_page(api->tasks, &row, page, &text, &length);
-    result = result ? result : add_page(output, text, length, true, &body);
+    result = result ? result : add_page(output, text, length, wants_words(request), true, &body);
     if (result != 0) {
         http_answer_problem(request, result, error_detail());
     } else {

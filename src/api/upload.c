@@ -225,7 +225,7 @@ static void answer_direct(struct upload *upload, struct http_request *request) {
     struct result *result = &direct->job->result;
     free(result->name);
     result->name = copy_string(upload->wish.name ? upload->wish.name : "document");
-    output_write(upload->output, result, &text);
+    output_write(upload->output, result, false, &text);
     http_answer(request, 200, upload->output->type, &text);
 }
 

@@ -113,7 +113,7 @@ int target_write(const struct options *options, const char *name, dev_t device, 
             continue;
         }
         struct buffer text cleanup(buffer_done) = {0};
-        output_write(output, result, &text);
+        output_write(output, result, options->words, &text);
         if (!options->output) {
             status = file_write(STDOUT_FILENO, text.data, text.length);
             status = status ? fail(status, "standard output: %s", error_detail()) : 0;

@@ -41,6 +41,7 @@ void page_warn(struct page *page, const char *warning) {
 void page_done(struct page *page) {
     for (size_t i = 0; i < page->line_count; i++) {
         free(page->lines[i].text);
+        free(page->lines[i].words);
     }
     for (size_t i = 0; i < page->warning_count; i++) {
         free(page->warnings[i]);
@@ -67,7 +68,21 @@ struct json *quad_to_json(const struct quad *quad) {
     return polygon;
 }
 
-static struct json *line_to_json(const struct line *line) {
+static struct json *words_to_json(const struct line *line) {
+    struct json *list = json_array_new();
+    for (size_t i = 0; i < line->word_count; i++) {
+        const struct word *word = &line->words[i];
+        struct json *object = json_object_new();
+        char *text cleanup(drop_memory) = copy_bytes(line->text + word->start, word->length);
+        json_set_string(object, "text", text);
+        json_set_real(object, "score", (double)word->score, 4);
+        json_set(object, "polygon", quad_to_json(&word->quad));
+        json_append(list, object);
+    }
+    return list;
+}
+
+static struct json *line_to_json(const struct line *line, bool words) {
     struct json *object = json_object_new();
     json_set_string(object, "text", line->text);
     json_set_real(object, "score", (double)line->score, 4);
@@ -76,6 +91,9 @@ static struct json *line_to_json(const struct line *line) {
     json_set_int(object, "block", line->block);
     json_set_int(object, "row", line->row);
     json_set_int(object, "region", line->region);
+    if (words) {
+        json_set(object, "words", words_to_json(line));
+    }
     return object;
 }
 
@@ -103,7 +121,7 @@ static struct json *plan_to_json(const struct page_plan *plan) {
     return object;
 }
 
-struct json *page_to_json(const struct page *page) {
+struct json *page_to_json(const struct page *page, bool words) {
     struct json *object = json_object_new();
     json_set_int(object, "number", page->number);
     json_set_int(object, "width", page->width);
@@ -112,7 +130,7 @@ struct json *page_to_json(const struct page *page) {
     json_set_int(object, "angle", page->angle);
     struct json *lines = json_array_new();
     for (size_t i = 0; i < page->line_count; i++) {
-        json_append(lines, line_to_json(&page->lines[i]));
+        json_append(lines, line_to_json(&page->lines[i], words));
     }
     json_set(object, "lines", lines);
     struct json *regions = json_array_new();
@@ -171,7 +189,37 @@ int quad_from_json(const struct json *polygon, struct quad *ret) {
     return i == 4 ? 0 : bad_result("polygon");
 }
 
-/* The text is stored last: a line that failed owns nothing. */
+/* Where word stands in the line's text: after nothing but blanks from *at on, which becomes its end. */
+static int place_word(const char *line, const char *word, size_t *at, struct word *ret) {
+    size_t length = word ? strlen(word) : 0;
+    *at += strspn(line + *at, " ");
+    if (length == 0 || strncmp(line + *at, word, length) != 0 || *at + length > UINT32_MAX) {
+        return bad_result("word");
+    }
+    ret->start = (uint32_t)*at;
+    ret->length = (uint32_t)length;
+    *at += length;
+    return 0;
+}
+
+/* On failure the caller frees what line has. */
+static int words_from_json(const struct json *list, struct line *line) {
+    size_t at = 0;
+    line->words = alloc(json_length(list), sizeof(*line->words));
+    for (const struct json *member = json_first(list); member; member = json_next(member)) {
+        struct word word = {.score = (float)json_real(member, "score", -1)};
+        int result = word.score >= 0 && word.score <= 1 ? 0 : bad_result("score");
+        result = result ? result : place_word(line->text, json_string(member, "text"), &at, &word);
+        result = result ? result : quad_from_json(json_at(member, "polygon"), &word.quad);
+        if (result != 0) {
+            return result;
+        }
+        line->words[line->word_count++] = word;
+    }
+    return 0;
+}
+
+/* A line that failed owns nothing. */
 static int line_from_json(const struct json *object, struct line *ret) {
     struct line line = {.score = (float)json_real(object, "score", -1),
                         .angle = (float)json_real(object, "angle", 360)};
@@ -189,11 +237,20 @@ static int line_from_json(const struct json *object, struct line *ret) {
     result = result ? result : number_from_json(object, "block", 0, UINT32_MAX, &line.block);
     result = result ? result : number_from_json(object, "row", 0, UINT32_MAX, &line.row);
     result = result ? result : number_from_json(object, "region", 0, UINT32_MAX, &line.region);
-    if (result == 0) {
-        line.text = copy_string(text);
-        *ret = line;
+    if (result != 0) {
+        return result;
     }
-    return result;
+    line.text = copy_string(text);
+    if (json_first(json_at(object, "words"))) {
+        result = words_from_json(json_at(object, "words"), &line);
+    }
+    if (result != 0) {
+        free(line.words);
+        free(line.text);
+        return result;
+    }
+    *ret = line;
+    return 0;
 }
 
 static int lines_from_json(const struct json *list, struct page *page) {

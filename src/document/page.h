@@ -40,15 +40,24 @@ struct json *stages_to_json(const struct stages *stages);
 /* Reads what stages_to_json() wrote. ERR_PROTOCOL. */
 int stages_from_json(const struct json *object, struct stages *ret);
 
+/* A word of a line: a piece between blanks, or one character of a script that is written without them. */
+struct word {
+    uint32_t start, length; /* its bytes in the line's text */
+    float score;            /* mean confidence of its characters, 0 to 1 */
+    struct quad quad;       /* as that of the line */
+};
+
 /* A line of text. Its quad is in pixels of the page as it lies (before page.angle was undone). */
 struct line {
-    char *text;       /* UTF-8, not empty */
-    float score;      /* mean confidence of its characters, 0 to 1 */
-    struct quad quad; /* corners in reading order of the text */
-    float angle;      /* direction of reading, degrees clockwise from rightwards, -180 < angle <= 180 */
-    uint32_t block;   /* lines of one block (a paragraph, a column's run) share it; counts up in reading order */
-    uint32_t row;     /* pieces side by side that one would print as one line share it; counts up over the page */
-    uint32_t region;  /* index of the page's region that it is in */
+    char *text;         /* UTF-8, not empty */
+    float score;        /* mean confidence of its characters, 0 to 1 */
+    struct quad quad;   /* corners in reading order of the text */
+    float angle;        /* direction of reading, degrees clockwise from rightwards, -180 < angle <= 180 */
+    uint32_t block;     /* lines of one block (a paragraph, a column's run) share it; counts up in reading order */
+    uint32_t row;       /* pieces side by side that one would print as one line share it; counts up over the page */
+    uint32_t region;    /* index of the page's region that it is in */
+    struct word *words; /* in the order of the text; only blanks stand between them. None where nobody wanted them */
+    size_t word_count;
 };
 
 enum region_type {
@@ -107,8 +116,9 @@ void page_warn(struct page *page, const char *warning);
 void region_done(struct region *region);
 void page_done(struct page *page);
 
-/* The page as JSON, the form docs/result.schema.json describes; caller drops. */
-struct json *page_to_json(const struct page *page);
+/* The page as JSON, with the words of its lines or without, in the form docs/result.schema.json describes; caller
+ * drops. */
+struct json *page_to_json(const struct page *page, bool words);
 
 /* Reads what page_to_json() wrote into *ret, whose contents the caller frees with page_done(). ERR_PROTOCOL. */
 int page_from_json(const struct json *json, struct page *ret);

@@ -40,11 +40,17 @@ void output_json_head(const struct result *result, const struct stages *sum, str
 }
 
 /* Page by page: the tree of a book's pages would take many times the memory of its text. */
-void output_json_page(const struct page *page, bool first, struct buffer *to) {
-    struct json *json cleanup(json_drop) = page_to_json(page);
+static void add_page(const struct page *page, bool words, bool first, struct buffer *to) {
+    struct json *json cleanup(json_drop) = page_to_json(page, words);
     char *line cleanup(drop_memory) = json_text(json, false);
     buffer_add_string(to, first ? "\n" : ",\n");
     buffer_add_string(to, line);
+}
+
+void output_json_page(const struct page *page, bool first, struct buffer *to) { add_page(page, false, first, to); }
+
+void output_json_page_with_words(const struct page *page, bool first, struct buffer *to) {
+    add_page(page, true, first, to);
 }
 
 void output_json_tail(struct buffer *to) { buffer_add_string(to, "\n]}\n"); }

@@ -8,6 +8,7 @@
 #include "document/result.h"
 
 void output_json_head(const struct result *result, const struct stages *sum, struct buffer *to);
+void output_json_page_with_words(const struct page *page, bool first, struct buffer *to);
 void output_json_page(const struct page *page, bool first, struct buffer *to);
 void output_json_tail(struct buffer *to);
 

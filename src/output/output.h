@@ -19,13 +19,22 @@ struct output {
      * too. sum: of the pages' stages, told in the head. */
     void (*head)(const struct result *result, const struct stages *sum, struct buffer *to);
     void (*page)(const struct page *page, bool first, struct buffer *to);
+    /* The same with the words of the lines, in a format that leaves them out unless they are asked for; may be NULL. */
+    void (*page_with_words)(const struct page *page, bool first, struct buffer *to);
     void (*tail)(struct buffer *to);
+    bool needs_words; /* its pages are to have words */
 };
 
 /* All formats; the last has a NULL word. */
 extern const struct output outputs[];
 
-/* Adds the whole file. */
-void output_write(const struct output *output, const struct result *result, struct buffer *to);
+/* The format of that word; NULL if there is none. */
+const struct output *output_of(const char *word);
+
+/* Adds a page, in the format's form with words if they are wanted and it has one. */
+void output_page(const struct output *output, const struct page *page, bool words, bool first, struct buffer *to);
+
+/* Adds the whole file; words as for output_page(). */
+void output_write(const struct output *output, const struct result *result, bool words, struct buffer *to);
 
 #endif

@@ -133,6 +133,9 @@ static void lay_quad_down(const struct page_reading *reading, struct quad *quad)
 
 static void lay_down(const struct page_reading *reading, struct line *line) {
     lay_quad_down(reading, &line->quad);
+    for (size_t i = 0; i < line->word_count; i++) {
+        lay_quad_down(reading, &line->words[i].quad);
+    }
     const struct point *corner = line->quad.corner;
     float angle = atan2f(corner[1].y - corner[0].y, corner[1].x - corner[0].x) * 180 / (float)M_PI;
     line->angle = angle <= -180 ? angle + 360 : angle;
@@ -151,8 +154,11 @@ void reading_end(struct page_reading *reading, struct page *ret) {
         struct line_reading *line = &reading->lines[i];
         stages_add(&page.stages, &line->stages);
         if (line->reading.text && line->reading.text[0] && line->reading.score >= LINE_SCORE) {
-            page.lines[page.line_count++] = (struct line){
-                .text = take(line->reading.text), .score = line->reading.score, .quad = line->reading.quad};
+            page.lines[page.line_count++] = (struct line){.text = take(line->reading.text),
+                                                          .score = line->reading.score,
+                                                          .quad = line->reading.quad,
+                                                          .words = take(line->reading.words),
+                                                          .word_count = line->reading.word_count};
         }
     }
     structure_arrange(&page, &reading->findings, (float)reading->upright.width, (float)reading->upright.height);
@@ -168,7 +174,7 @@ void reading_end(struct page_reading *reading, struct page *ret) {
 
 void reading_free(struct page_reading *reading) {
     for (size_t i = 0; i < reading->count; i++) {
-        free(reading->lines[i].reading.text);
+        reading_done(&reading->lines[i].reading);
     }
     free(reading->lines);
     findings_done(&reading->findings);

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "pipeline/classify.h"
 #include "pipeline/ctc.h"
+#include "pipeline/words.h"
 
 #define TALL 1.5F /* height over width from which a box is read downwards (PP-OCR) */
 #define POOR 0.8F /* readings below are tried the other way round; docs/performance.md */
@@ -58,6 +59,23 @@ uint32_t recognise_width(const struct hand *hand, const struct quad *box) {
     return input_width(spec, line_width(spec, is_tall(box) ? &downwards : box));
 }
 
+void reading_done(struct reading *reading) {
+    free(reading->text);
+    free(reading->words);
+    *reading = (struct reading){0};
+}
+
+/* What the network's output for a line of width pixels says. */
+static void decode(const struct model *model, const struct tensor *output, float width, const struct quad *quad,
+                   struct reading *ret) {
+    struct glyphs glyphs cleanup(glyphs_done) = {0};
+    size_t steps = (size_t)output->shape[1];
+    *ret = (struct reading){.quad = *quad};
+    ctc_decode(output->data, steps, (size_t)output->shape[2], model->characters, model->character_count, &ret->text,
+               &ret->score, &glyphs);
+    ret->word_count = words_of_glyphs(ret->text, &glyphs, (float)steps * width, quad, &ret->words);
+}
+
 /* Reads the line along the direction of quad. */
 static int read_quad(const struct hand *hand, const struct image *page, const struct quad *quad, struct stages *stages,
                      struct reading *ret) {
@@ -65,12 +83,12 @@ static int read_quad(const struct hand *hand, const struct image *page, const st
     struct image line cleanup(image_done) = {0};
     struct hand_run run cleanup(hand_run_end) = {0};
     uint32_t width = line_width(spec, quad);
+    uint32_t padded = input_width(spec, width);
     int64_t start = clock_now();
     int result = image_warp(page, quad, width, spec->height, &line);
     stage_add(stages, STAGE_PREPARE, clock_seconds(clock_now() - start), 0);
     if (result == 0) {
-        result =
-            hand_run(hand, ROLE_RECOGNISE, STAGE_RECOGNISE, &line, input_width(spec, width), line.height, stages, &run);
+        result = hand_run(hand, ROLE_RECOGNISE, STAGE_RECOGNISE, &line, padded, line.height, stages, &run);
     }
     if (result != 0) {
         return result;
@@ -83,9 +101,7 @@ static int read_quad(const struct hand *hand, const struct image *page, const st
                     model->character_count);
     }
     start = clock_now();
-    ctc_decode(output->data, (size_t)output->shape[1], classes, model->characters, model->character_count, &ret->text,
-               &ret->score);
-    ret->quad = *quad;
+    decode(model, output, (float)width / (float)padded, quad, ret);
     stage_add(stages, STAGE_DECODE, clock_seconds(clock_now() - start), 1);
     return 0;
 }
@@ -99,10 +115,10 @@ static int read_also(const struct hand *hand, const struct image *page, const st
         return result;
     }
     if (other.score > best->score) {
-        free(best->text);
+        reading_done(best);
         *best = other;
     } else {
-        free(other.text);
+        reading_done(&other);
     }
     return 0;
 }
@@ -128,7 +144,7 @@ int recognise_line(const struct hand *hand, const struct image *page, const stru
         }
     }
     if (result != 0) {
-        free(best.text);
+        reading_done(&best);
         return result;
     }
     *ret = best;

@@ -38,6 +38,7 @@ struct job_wish {
     int64_t page_timeout; /* seconds for opening it, and for drawing a page */
     int64_t deadline;     /* seconds from opening to the end; 0: none */
     int priority;         /* -10 to 10, of its claims on memory and its engine runs */
+    bool words;           /* the lines of a page come with their words */
 };
 
 /* A drawn page on its way to the worker, and while it is there. */

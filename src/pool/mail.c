@@ -47,11 +47,12 @@ void mail_plan(int socket, uint64_t bytes) {
     message_send(socket, body, -1);
 }
 
-void mail_read(int socket, long id, struct sheet *sheet, int priority) {
+void mail_read(int socket, long id, struct sheet *sheet, const struct job_wish *wish) {
     struct json *body cleanup(json_drop) = message_new("read");
     json_set_int(body, "id", id);
     json_set_int(body, "page", sheet->page);
-    json_set_int(body, "priority", priority);
+    json_set_int(body, "priority", wish->priority);
+    json_set_bool(body, "words", wish->words);
     bitmap_to_json(&sheet->bitmap, body);
     message_send(socket, body, sheet->fd);
     drop_fd(&sheet->fd);

@@ -16,7 +16,8 @@
 void mail_start(int socket, const struct core *core, int account, uint64_t bytes);
 
 void mail_plan(int socket, uint64_t bytes);
-void mail_read(int socket, long id, struct sheet *sheet, int priority); /* the sheet's descriptor is closed */
+void mail_read(int socket, long id, struct sheet *sheet,
+               const struct job_wish *wish); /* the sheet's descriptor is closed */
 void mail_cancel(int socket, long id);
 void mail_relieve(int socket, const char *step);
 void mail_order(int socket, const struct order *order);

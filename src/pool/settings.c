@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "output/output.h"
+
 void settings_complete(struct options *options, int processors) {
     if (options->threads == 0) {
         options->threads = processors;
@@ -49,11 +51,22 @@ struct pool_conf settings_of_pool(const struct options *options) {
                               .per_task = options->per_task || strcmp(options->pool_mode, "per_task") == 0};
 }
 
+/* Whether one of the formats is made of words. */
+static bool needs_words(const char *formats) {
+    for (const struct output *output = outputs; output->word; output++) {
+        if (output->needs_words && formats && options_list_has(formats, output->word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct job_wish settings_of_job(const struct options *options) {
     return (struct job_wish){.dpi = (double)options->dpi,
                              .pages = &options->pages,
                              .max_pages = options->max_pages,
                              .max_pixels = options->max_pixels,
                              .page_timeout = options->page_timeout,
-                             .deadline = options->deadline};
+                             .deadline = options->deadline,
+                             .words = options->words || needs_words(options->format)};
 }

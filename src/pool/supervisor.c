@@ -492,7 +492,7 @@ bool supervisor_takes(const struct supervisor *supervisor, const struct sheet *s
 }
 
 void supervisor_read(struct supervisor *supervisor, struct job *job) {
-    mail_read(supervisor->child.socket, ++supervisor->last_id, &job->sheet, job->wish->priority);
+    mail_read(supervisor->child.socket, ++supervisor->last_id, &job->sheet, job->wish);
     struct reading *reading = &supervisor->readings[supervisor->count++];
     *reading = (struct reading){.id = supervisor->last_id, .job = job, .sheet = job->sheet};
     job->sheet = (struct sheet){0};

@@ -20,8 +20,8 @@
  *           residency (seconds), tiles, orient,
  *           line_orient, layout (off, auto, on)
  *   plan    bytes (it may plan with from now on)  plan    plan {}, floor, comfort | plan_failed  error, detail
- *   read    id, page, priority, bitmap + memfd    page    id + memfd (page_to_json)
- *                                                 | page_failed  id, error, detail
+ *   read    id, page, priority, words,            page    id + memfd (page_to_json)
+ *           bitmap + memfd                        | page_failed  id, error, detail
  *   cancel  id                                    (the page is answered page_failed "interrupted", or page if it was
  *                                                 done already)
  *   relieve step ("trim", "unload", "release")    relieved  step, bytes (given back)

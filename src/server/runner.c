@@ -77,6 +77,7 @@ static struct run *run_new(struct runner *runner) {
     run->since = clock_now();
     run->job_wish = settings_of_job(runner->options);
     run->job_wish.pages = &run->pages;
+    run->job_wish.words = true; /* whichever format is asked for later */
     return run;
 }
 

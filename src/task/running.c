@@ -137,7 +137,7 @@ static int write_page(struct tasks *tasks, struct task *task, const struct task_
 }
 
 int tasks_page(struct tasks *tasks, struct task *task, const struct page *page) {
-    struct json *json cleanup(json_drop) = page_to_json(page);
+    struct json *json cleanup(json_drop) = page_to_json(page, true);
     char *text cleanup(drop_memory) = json_text(json, false);
     size_t length = strlen(text);
     struct stages stages = task->stages;

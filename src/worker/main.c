@@ -44,6 +44,7 @@ struct errand {
     struct worker *worker;
     const void *bytes;
     size_t length;
+    bool words; /* are wanted */
 };
 
 static void send(struct worker *worker, const struct json *body, int fd) {
@@ -78,7 +79,7 @@ static int send_value(struct worker *worker, const char *op, int64_t id, const s
 static void errand_done(struct crew_page *crew_page, int result, struct page *page) {
     struct errand *errand = (struct errand *)crew_page;
     if (result == 0) {
-        struct json *json cleanup(json_drop) = page_to_json(page);
+        struct json *json cleanup(json_drop) = page_to_json(page, errand->words);
         page_done(page);
         result = send_value(errand->worker, "page", errand->page.id, json);
     }
@@ -109,7 +110,8 @@ static int start_errand(struct worker *worker, const struct json *body, int fd) 
         return result;
     }
     struct errand *errand = alloc(1, sizeof(*errand));
-    *errand = (struct errand){.worker = worker, .bytes = bytes, .length = length};
+    *errand =
+        (struct errand){.worker = worker, .bytes = bytes, .length = length, .words = json_bool(body, "words", false)};
     errand->page = (struct crew_page){.id = json_int(body, "id", 0),
                                       .priority = (int)json_int(body, "priority", 0),
                                       .image = {.pixels = bytes,

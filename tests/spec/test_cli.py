@@ -86,7 +86,7 @@ def test_help_of_a_command_fits_80_columns_and_agrees_with_the_documentation(com
     (["ocr", "-q", "-v", "a"], "contradict"),
     (["ocr", "--files-from", "list"], "--files-from needs -o DIR"),
     (["ocr", "-o", "x", "--files-from", "-", "-"], "can be read once"),
-    (["ocr", "-f", "odt", "a"], "--format odt: text|json|markdown|html is expected"),
+    (["ocr", "-f", "odt", "a"], "--format odt: text|json|markdown|html|hocr|alto is expected"),
     (["ocr", "--dpi", "20", "a"], "--dpi 20: a whole number from 36 to 1200 is expected"),
     (["ocr", "--pages", "0", "a"], "--pages 0: page numbers from 1 are expected"),
     (["ocr", "--engine", "x", "a"], "--engine x: one of auto|openvino|onnxruntime is expected"),

@@ -85,7 +85,7 @@ def test_accept_chooses_the_format(shared):
         answer = shared.get(f"/v1/tasks/{task}/result", headers={"Accept": accept} if accept else {})
         assert answer.headers["Content-Type"] == expected, accept
     is_problem(shared.get(f"/v1/tasks/{task}/result", headers={"Accept": "image/png"}), 406, "not_acceptable")
-    assert "none of text, json" in is_problem(shared.get(f"/v1/tasks/{task}/result?format=docx"), 400, "bad_request")
+    assert "none of text, json, hocr, alto" in is_problem(shared.get(f"/v1/tasks/{task}/result?format=docx"), 400, "bad_request")
 
 
 def test_pages_can_be_fetched_as_they_come(shared):

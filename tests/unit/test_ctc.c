@@ -14,6 +14,7 @@
 enum { CLASSES = 300, STEPS = 12 };
 static char *alphabet[CLASSES - 2];
 static float rows[STEPS][CLASSES];
+static struct glyphs glyphs; /* of the last decoding */
 
 static int make_alphabet(void **state) {
     (void)state;
@@ -28,6 +29,7 @@ static int drop_alphabet(void **state) {
     for (int i = 0; i < CLASSES - 2; i++) {
         free(alphabet[i]);
     }
+    glyphs_done(&glyphs);
     return 0;
 }
 
@@ -40,7 +42,8 @@ static void fill(int step, int class, float mass) {
 
 static char *decode(int steps, float *ret_score) {
     char *text;
-    ctc_decode(rows[0], (size_t)steps, CLASSES, alphabet, CLASSES - 2, &text, ret_score);
+    glyphs_done(&glyphs);
+    ctc_decode(rows[0], (size_t)steps, CLASSES, alphabet, CLASSES - 2, &text, ret_score, &glyphs);
     return text;
 }
 
@@ -81,6 +84,11 @@ static void the_last_class_is_a_blank_and_ends_are_trimmed(void **state) {
     }
     char *text = decode(6, &score);
     assert_string_equal(text, "<2> <3>");
+    assert_int_equal(glyphs.count, 3);
+    assert_int_equal(glyphs.list[0].start, 0);
+    assert_int_equal(glyphs.list[0].first, 1);
+    assert_int_equal(glyphs.list[2].start, 4);
+    assert_int_equal(glyphs.list[2].last, 3);
     free(text);
 }
 

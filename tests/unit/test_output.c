@@ -41,6 +41,10 @@ static struct result sample(void) {
     first->line_count = 4;
     first->lines = alloc(4, sizeof(*first->lines));
     first->lines[0] = line_at("Dear Sir", 0, 0);
+    first->lines[0].words = alloc(2, sizeof(struct word));
+    first->lines[0].word_count = 2;
+    first->lines[0].words[0] = (struct word){0, 4, 0.95F, {{{10, 0}, {90, 0}, {90, 30}, {10, 30}}}};
+    first->lines[0].words[1] = (struct word){5, 3, 0.855F, {{{110, 0}, {200, 0}, {200, 30}, {110, 30}}}};
     first->lines[1] = line_at("Total:", 1, 1);
     first->lines[2] = line_at("3 €", 1, 1);
     first->lines[3] = line_at("<&> \"q\" \\ \t", 1, 2);
@@ -133,11 +137,11 @@ static void formats_are_as_golden(void **state) {
     for (const struct output *output = outputs; output->word; output++) {
         struct result result = sample(), structure = structured();
         struct buffer text = {0};
-        output_write(output, &result, &text);
+        output_write(output, &result, false, &text);
         assert_golden("output", output->extension, &text);
         buffer_done(&text);
         if (output->structured) {
-            output_write(output, &structure, &text);
+            output_write(output, &structure, false, &text);
             assert_golden("structure", output->extension, &text);
             buffer_done(&text);
         }

@@ -24,6 +24,10 @@ static struct page sample(void) {
                                   .angle = -12.25F,
                                   .block = 1,
                                   .row = 4};
+    page.lines[0].words = alloc(2, sizeof(struct word));
+    page.lines[0].word_count = 2;
+    page.lines[0].words[0] = (struct word){0, 7, 0.5F, {{{1, 2}, {50, 2}, {50, 22}, {1, 22}}}};
+    page.lines[0].words[1] = (struct word){8, 4, 1, {{{60, 2}, {80, 2}, {80, 22.5F}, {60, 22}}}};
     page.lines[1] = (struct line){.text = copy_string("b"), .quad = {{{-3, 0}, {1, 0}, {1, 1}, {-3, 1}}}, .angle = 180};
     page.plan = (struct page_plan){.engine = "openvino", .threads = 2, .tiles = 3, .reduced = true};
     page.region_count = 2;
@@ -44,7 +48,7 @@ static struct page sample(void) {
 static void page_comes_back_as_it_was(void **state) {
     (void)state;
     struct page page = sample(), back = {0};
-    struct json *json = page_to_json(&page);
+    struct json *json = page_to_json(&page, true);
     assert_int_equal(page_from_json(json, &back), 0);
     assert_int_equal(back.number, 3);
     assert_int_equal(back.width, 2480);
@@ -74,6 +78,12 @@ static void page_comes_back_as_it_was(void **state) {
     assert_int_equal(back.regions[0].cells[1].columns, 2);
     assert_int_equal(back.regions[1].type, REGION_FIGURE_CAPTION);
     assert_int_equal(back.regions[1].cell_count, 0);
+    assert_int_equal(back.lines[0].word_count, 2);
+    assert_int_equal(back.lines[0].words[1].start, 8);
+    assert_int_equal(back.lines[0].words[1].length, 4);
+    assert_float_equal(back.lines[0].words[0].score, 0.5, 1e-4);
+    assert_float_equal(back.lines[0].words[1].quad.corner[2].y, 22.5, 0.05);
+    assert_int_equal(back.lines[1].word_count, 0);
     assert_string_equal(back.plan.engine, "openvino");
     assert_int_equal(back.plan.threads, 2);
     assert_int_equal(back.plan.tiles, 3);
@@ -92,7 +102,7 @@ static void page_comes_back_as_it_was(void **state) {
 static void unknown_resolution_is_null(void **state) {
     (void)state;
     struct page page = {.number = 1, .width = 1, .height = 1}, back = {0};
-    struct json *json = page_to_json(&page);
+    struct json *json = page_to_json(&page, true);
     char *text = json_text(json, false);
     assert_non_null(strstr(text, "\"dpi\":null"));
     assert_int_equal(page_from_json(json, &back), 0);
@@ -103,44 +113,53 @@ static void unknown_resolution_is_null(void **state) {
     page_done(&back);
 }
 
-static void foreign_pages_are_refused(void **state) {
-    (void)state;
 #define LINE(text, score, polygon, angle)                                                                              \
     "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0,\"lines\":[{\"text\":" text ",\"score\":" score                \
     ",\"polygon\":" polygon ",\"angle\":" angle ",\"block\":0,\"row\":0,\"region\":0}]," REGIONS("\"text\"", "") "}"
 #define REGIONS(type, more) "\"regions\":[{\"type\":" type ",\"score\":0,\"polygon\":" SQUARE more "}]"
 #define TABLE(table) "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0," REGIONS("\"table\"", ",\"table\":" table) "}"
+#define WORD(text, score, polygon)                                                                                     \
+    LINE("\"a\"", "1", SQUARE, "0,\"words\":[{\"text\":" text ",\"score\":" score ",\"polygon\":" polygon "}]")
 #define SQUARE "[[0,0],[1,0],[1,1],[0,1]]"
-    static const char *const foreign[] = {
-        "{}",
-        "{\"number\":0,\"width\":9,\"height\":9,\"angle\":0}",
-        "{\"number\":1.5,\"width\":9,\"height\":9,\"angle\":0}",
-        "{\"number\":1,\"width\":-9,\"height\":9,\"angle\":0}",
-        "{\"number\":1,\"width\":9,\"height\":1e99,\"angle\":0}",
-        "{\"number\":1,\"width\":9,\"height\":9,\"angle\":45}",
-        "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0,\"timings\":{\"detect\":{\"seconds\":-1,\"runs\":1}}}",
-        LINE("\"\"", "1", SQUARE, "0"),
-        LINE("7", "1", SQUARE, "0"),
-        LINE("\"a\"", "1.5", SQUARE, "0"),
-        LINE("\"a\"", "null", SQUARE, "0"),
-        LINE("\"a\"", "1", "[[0,0],[1,0],[1,1]]", "0"),
-        LINE("\"a\"", "1", "[[0,0],[1,0],[1,1],[0,1],[0,0]]", "0"),
-        LINE("\"a\"", "1", "[[0,0],[1,0],[1],[0,1]]", "0"),
-        LINE("\"a\"", "1", "[[0,0],[1,0],[1,\"x\"],[0,1]]", "0"),
-        LINE("\"a\"", "1", "7", "0"),
-        LINE("\"a\"", "1", SQUARE, "400"),
-        "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0," REGIONS("\"poem\"", "") "}",
-        "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0,\"lines\":[{\"text\":\"a\",\"score\":1,\"polygon\":" SQUARE
-        ",\"angle\":0,\"block\":0,\"row\":0,\"region\":1}]," REGIONS("\"text\"", "") "}",
-        TABLE("{}"),
-        TABLE("7"),
-        TABLE("{\"rows\":0,\"columns\":1}"),
-        TABLE("{\"rows\":1,\"columns\":1e9}"),
-        TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":1,\"column\":0,\"rows\":1,\"columns\":1,\"text\":\"\"}]}"),
-        TABLE("{\"rows\":2,\"columns\":1,\"cells\":[{\"row\":1,\"column\":0,\"rows\":2,\"columns\":1,\"text\":\"\"}]}"),
-        TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":0,\"column\":0,\"rows\":1,\"columns\":0,\"text\":\"\"}]}"),
-        TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":0,\"column\":0,\"rows\":1,\"columns\":1,\"text\":7}]}"),
-    };
+static const char *const foreign[] = {
+    "{}",
+    "{\"number\":0,\"width\":9,\"height\":9,\"angle\":0}",
+    "{\"number\":1.5,\"width\":9,\"height\":9,\"angle\":0}",
+    "{\"number\":1,\"width\":-9,\"height\":9,\"angle\":0}",
+    "{\"number\":1,\"width\":9,\"height\":1e99,\"angle\":0}",
+    "{\"number\":1,\"width\":9,\"height\":9,\"angle\":45}",
+    "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0,\"timings\":{\"detect\":{\"seconds\":-1,\"runs\":1}}}",
+    LINE("\"\"", "1", SQUARE, "0"),
+    LINE("7", "1", SQUARE, "0"),
+    LINE("\"a\"", "1.5", SQUARE, "0"),
+    LINE("\"a\"", "null", SQUARE, "0"),
+    LINE("\"a\"", "1", "[[0,0],[1,0],[1,1]]", "0"),
+    LINE("\"a\"", "1", "[[0,0],[1,0],[1,1],[0,1],[0,0]]", "0"),
+    LINE("\"a\"", "1", "[[0,0],[1,0],[1],[0,1]]", "0"),
+    LINE("\"a\"", "1", "[[0,0],[1,0],[1,\"x\"],[0,1]]", "0"),
+    LINE("\"a\"", "1", "7", "0"),
+    LINE("\"a\"", "1", SQUARE, "400"),
+    "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0," REGIONS("\"poem\"", "") "}",
+    "{\"number\":1,\"width\":9,\"height\":9,\"angle\":0,\"lines\":[{\"text\":\"a\",\"score\":1,\"polygon\":" SQUARE
+    ",\"angle\":0,\"block\":0,\"row\":0,\"region\":1}]," REGIONS("\"text\"", "") "}",
+    TABLE("{}"),
+    TABLE("7"),
+    TABLE("{\"rows\":0,\"columns\":1}"),
+    TABLE("{\"rows\":1,\"columns\":1e9}"),
+    TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":1,\"column\":0,\"rows\":1,\"columns\":1,\"text\":\"\"}]}"),
+    TABLE("{\"rows\":2,\"columns\":1,\"cells\":[{\"row\":1,\"column\":0,\"rows\":2,\"columns\":1,\"text\":\"\"}]}"),
+    TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":0,\"column\":0,\"rows\":1,\"columns\":0,\"text\":\"\"}]}"),
+    TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":0,\"column\":0,\"rows\":1,\"columns\":1,\"text\":7}]}"),
+    WORD("\"b\"", "1", SQUARE),
+    WORD("\"\"", "1", SQUARE),
+    WORD("7", "1", SQUARE),
+    WORD("\"aa\"", "1", SQUARE),
+    WORD("\"a\"", "2", SQUARE),
+    WORD("\"a\"", "1", "[[0,0]]"),
+};
+
+static void foreign_pages_are_refused(void **state) {
+    (void)state;
     for (size_t i = 0; i < array_length(foreign); i++) {
         struct json *json = NULL;
         struct page page = {.number = 77};

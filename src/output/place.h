@@ -1,0 +1,26 @@
+/* Where lines and words stand, in whole pixels of their page, and which of them are one block. Any thread. */
+#ifndef OCTAVO_OUTPUT_PLACE_H
+#define OCTAVO_OUTPUT_PLACE_H
+
+#include <stddef.h>
+
+#include "document/page.h"
+
+struct box {
+    long left, top, right, bottom; /* within the page */
+};
+
+/* The smallest upright box around a quad. */
+struct box box_of_quad(const struct page *page, const struct quad *quad);
+
+/* The box around lines first to end - 1. */
+struct box box_of_lines(const struct page *page, size_t first, size_t end);
+
+/* The line after the last one of the block that begins at first. */
+size_t block_end(const struct page *page, size_t first);
+
+/* Word i of a line; a line without words is one. There are word_total(). */
+size_t word_total(const struct line *line);
+struct word word_at(const struct line *line, size_t i);
+
+#endif
