@@ -5,6 +5,7 @@
 #include "api/inside.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "output/output.h"
 
 static const struct {
     const char *symbol, *method, *path, *query;
@@ -150,6 +151,19 @@ static struct json *body_schema(void) {
     return body;
 }
 
+/* The formats that are text of one kind or another. */
+static void add_text_types(struct json *types) {
+    for (const struct output *output = outputs; output->word; output++) {
+        if (strcmp(output->word, "json") != 0) {
+            struct json *text = json_object_new(), *string = json_object_new();
+            char *type cleanup(drop_memory) = copy_bytes(output->type, strcspn(output->type, ";"));
+            json_set_string(string, "type", "string");
+            json_set(text, "schema", string);
+            json_set(types, type, text);
+        }
+    }
+}
+
 static void add_types(struct json *answer, const char *schema) {
     bool either = strcmp(schema, "result") == 0 || strcmp(schema, "page") == 0;
     if (strcmp(schema, "problem") == 0) {
@@ -159,10 +173,7 @@ static void add_types(struct json *answer, const char *schema) {
     } else if (*schema) {
         struct json *types = content("application/json", reference(schema));
         if (either) {
-            struct json *text = json_object_new(), *string = json_object_new();
-            json_set_string(string, "type", "string");
-            json_set(text, "schema", string);
-            json_set(types, "text/plain", text);
+            add_text_types(types);
         }
         json_set(answer, "content", types);
     }

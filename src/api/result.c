@@ -51,31 +51,33 @@ int api_choose_type(const char *accept, const char *const types[]) {
     return best;
 }
 
-int api_choose_output(const struct http_request *request, const struct output **ret) {
-    const char *word = http_query(request, "format"), *accept = http_header(request, "Accept");
-    const struct output *chosen = word ? output_of(word) : output_of("json");
-    if (word && !chosen) {
-        return fail(ERR_BAD_REQUEST, "format: \"%.40s\" is none of text, json, markdown, html, hocr, alto", word);
+static int choose_type(const char *accept, const struct output **ret) {
+    const char *types[8] = {NULL};
+    for (size_t i = 0; outputs[i].word && i + 1 < array_length(types); i++) {
+        types[i] = outputs[i].type;
     }
-    if (!word && accept && *accept) {
-        const char *types[8] = {NULL};
-        for (size_t i = 0; outputs[i].word && i + 1 < array_length(types); i++) {
-            types[i] = outputs[i].type;
-        }
-        int place = api_choose_type(accept, types);
-        if (place < 0) {
-            return fail(ERR_NOT_ACCEPTABLE, "\"%.80s\"", accept);
-        }
-        chosen = &outputs[place];
+    int place = api_choose_type(accept, types);
+    if (place < 0) {
+        return fail(ERR_NOT_ACCEPTABLE, "\"%.80s\"", accept);
     }
-    *ret = chosen;
+    *ret = &outputs[place];
     return 0;
 }
 
-/* JSON with the words of lines. */
-static bool wants_words(const struct http_request *request) {
-    const char *words = http_query(request, "words");
-    return words && strcmp(words, "true") == 0;
+int api_choose_output(const struct http_request *request, const struct output **ret, bool *ret_words) {
+    const char *word = http_query(request, "format"), *accept = http_header(request, "Accept"),
+               *words = http_query(request, "words");
+    const struct output *chosen = output_of(word ? word : "json");
+    if (!chosen) {
+        return fail(ERR_BAD_REQUEST, "format: \"%.40s\" is none of text, json, markdown, html, hocr, alto", word);
+    }
+    if (words && strcmp(words, "true") != 0 && strcmp(words, "false") != 0) {
+        return fail(ERR_BAD_REQUEST, "words: \"%.40s\" is neither true nor false", words);
+    }
+    int result = !word && accept && *accept ? choose_type(accept, &chosen) : 0;
+    *ret = chosen;
+    *ret_words = words && strcmp(words, "true") == 0;
+    return result;
 }
 
 /* The result of a task, page by page from the store */
@@ -180,7 +182,8 @@ void api_result(void *context, struct http_request *request) {
     struct api *api = context;
     struct task_row row cleanup(task_row_done) = {0};
     const struct output *output = NULL;
-    int result = api_choose_output(request, &output);
+    bool words = false;
+    int result = api_choose_output(request, &output, &words);
     result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     if (result == 0 && (!task_state_is_over(row.state) || row.result_bytes == 0)) {
         result = refuse_result(&row);
@@ -190,7 +193,7 @@ void api_result(void *context, struct http_request *request) {
         return;
     }
     struct result_stream *pieces = alloc(1, sizeof(*pieces));
-    *pieces = (struct result_stream){.api = api, .output = output, .row = row, .words = wants_words(request)};
+    *pieces = (struct result_stream){.api = api, .output = output, .row = row, .words = words};
     row = (struct task_row){0};
     const struct http_stream stream = {.next = next_piece, .end = end_pieces, .context = pieces};
     http_set_header(request, "Octavo-Complete", pieces->row.state == TASK_DONE ? "true" : "false");
@@ -217,12 +220,13 @@ void api_page(void *context, struct http_request *request) {
     char *text cleanup(drop_memory) = NULL;
     size_t length = 0;
     uint32_t page = 0;
-    int result = api_choose_output(request, &output);
+    bool words = false;
+    int result = api_choose_output(request, &output, &words);
     result = result ? result : read_number(http_argument(request, 1), &page);
     result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     result = result ? result : tasks_read_page(api->tasks, &row, page, &text, &length);
-    result = result ? result : add_page(output, text, length, wants_words(request), true, &body);
-    if (result != 0) {
+    result = result ? result : add_page(output, text, length, words, true, &body);
+    if (result != 0 || !output) {
         http_answer_problem(request, result, error_detail());
     } else {
         buffer_add_string(&body, output->head ? "\n" : "");

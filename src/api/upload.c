@@ -25,6 +25,7 @@ struct upload {
     int64_t bytes;
     struct buffer options; /* the part "options" */
     const struct output *output;
+    bool words;
     struct direct direct;
     struct account *account; /* in which the document counts until it is a task, or over; NULL */
     int64_t taken;           /* bytes of it there */
@@ -34,8 +35,8 @@ struct upload {
 
 static int set_option(void *context, const char *word, const char *value) {
     struct upload *upload = context;
-    bool is_format = upload->at_once && strcmp(word, "format") == 0;
-    return is_format ? 0 : wish_set(&upload->wish, word, value);
+    bool of_answer = upload->at_once && (strcmp(word, "format") == 0 || strcmp(word, "words") == 0);
+    return of_answer ? 0 : wish_set(&upload->wish, word, value);
 }
 
 static int read_head(struct upload *upload, const struct http_request *request) {
@@ -49,7 +50,7 @@ static int read_head(struct upload *upload, const struct http_request *request) 
         result = wish_set(&upload->wish, "key", key);
     }
     if (result == 0 && upload->at_once) {
-        return api_choose_output(request, &upload->output);
+        return api_choose_output(request, &upload->output, &upload->words);
     }
     return result ? result : tasks_check_room(api->tasks, http_body_bytes(request));
 }
@@ -225,7 +226,7 @@ static void answer_direct(struct upload *upload, struct http_request *request) {
     struct result *result = &direct->job->result;
     free(result->name);
     result->name = copy_string(upload->wish.name ? upload->wish.name : "document");
-    output_write(upload->output, result, false, &text);
+    output_write(upload->output, result, upload->words, &text);
     http_answer(request, 200, upload->output->type, &text);
 }
 

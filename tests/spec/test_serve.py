@@ -85,7 +85,20 @@ def test_accept_chooses_the_format(shared):
         answer = shared.get(f"/v1/tasks/{task}/result", headers={"Accept": accept} if accept else {})
         assert answer.headers["Content-Type"] == expected, accept
     is_problem(shared.get(f"/v1/tasks/{task}/result", headers={"Accept": "image/png"}), 406, "not_acceptable")
-    assert "none of text, json, hocr, alto" in is_problem(shared.get(f"/v1/tasks/{task}/result?format=docx"), 400, "bad_request")
+    assert "none of text, json, markdown, html, hocr, alto" in is_problem(shared.get(f"/v1/tasks/{task}/result?format=docx"), 400, "bad_request")
+
+
+def test_words_are_told_to_those_who_ask(shared):
+    task = shared.submit(pdf(1))
+    shared.wait_for_end(task)
+    for address in (f"/v1/tasks/{task}/result", f"/v1/tasks/{task}/pages/1"):
+        lines = [(page.json["pages"][0] if "result" in address else page.json)["lines"][0]
+                 for page in (shared.get(address), shared.get(address + "?words=true"))]
+        assert "words" not in lines[0]
+        assert [word["text"] for word in lines[1]["words"]] == ["Page", "number", "1"]
+        assert "neither true nor false" in is_problem(shared.get(address + "?words=maybe"), 400, "bad_request")
+    at_once = shared.request("POST", "/v1/ocr?words=true", pdf(1)).json
+    assert [word["text"] for word in at_once["pages"][0]["lines"][0]["words"]] == ["Page", "number", "1"]
 
 
 def test_pages_can_be_fetched_as_they_come(shared):
