@@ -37,10 +37,11 @@ def free_port():
 
 
 @contextlib.contextmanager
-def service(engine):
-    """A running service with a pipeline per request; (its port, its process). RuntimeError if it does not begin."""
+def service(engine, mode="per_task"):
+    """A running service, with a pipeline per request or a "shared" one; (its port, its process). RuntimeError if it does
+    not begin."""
     port = free_port()
-    argv = [str(peers.PYTHON), str(place.OLD_WAY), "per_task", engine, str(port)]
+    argv = [str(peers.PYTHON), str(place.OLD_WAY), mode, engine, str(port)]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + 60
@@ -58,17 +59,26 @@ def service(engine):
 
 
 def load_figures(text):
-    """What load.py told in its one line: requests, failed, seconds per request, peak in MB."""
-    match = re.search(r"requests (\d+) failed (\d+) s/request ([\d.]+) .*peak MB ([\d.]+)", text)
-    return {"requests": int(match[1]), "failed": int(match[2]), "seconds": float(match[3]), "peak_mb": float(match[4])}
+    """What load.py told in its one line: requests, failed, seconds per request, latencies, peak and final memory in MB.
+
+    Latencies are NaN where every request failed.
+    """
+    match = re.search(r"requests (\d+) failed (\d+) s/request ([\d.]+) p50 ([\d.]+|nan) p95 ([\d.]+|nan) "
+                      r"peak MB ([\d.]+) after MB ([\d.]+)", text)
+    names = ("seconds", "p50", "p95", "peak_mb", "after_mb")
+    return {"requests": int(match[1]), "failed": int(match[2]), **dict(zip(names, map(float, match.groups()[2:])))}
+
+
+def load(url, pid, clients, repeats, files):
+    """Has files posted, so many times each and so many at once; the figures of load.py."""
+    argv = [sys.executable, place.LOAD, url, pid, clients, repeats, *files]
+    return load_figures(subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=True).stdout)
 
 
 def measure_service(engine, files):
     name = f"FastAPI + RapidOCR per request, {systems.ENGINES[engine]}"
     with service(systems.RAPID[engine]) as (port, process):
-        argv = [sys.executable, place.LOAD, f"http://127.0.0.1:{port}/ocr", process.pid, AT_ONCE, REPEATS, *files]
-        told_line = subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=True).stdout
-    figures = load_figures(told_line)
+        figures = load(f"http://127.0.0.1:{port}/ocr", process.pid, AT_ONCE, REPEATS, files)
     print(f"  {name}: peak {figures['peak_mb']:.0f} MB", flush=True)
     return {"system": name, **figures}
 

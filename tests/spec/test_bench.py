@@ -11,10 +11,12 @@ sys.path.insert(0, str(BENCH))
 
 import cgroup
 import inject
+import kills
 import limited
 import measure
 import oldway
 import report
+import serving
 import soak
 import told
 
@@ -110,7 +112,20 @@ def test_steps_grow_after_the_dense_ones():
 
 def test_load_is_read_from_its_line():
     line = "requests 16 failed 1 s/request 0.51 p50 3.80 p95 5.01 peak MB 2543 after MB 900\n"
-    assert oldway.load_figures(line) == {"requests": 16, "failed": 1, "seconds": 0.51, "peak_mb": 2543}
+    assert oldway.load_figures(line) == {"requests": 16, "failed": 1, "seconds": 0.51, "p50": 3.8, "p95": 5.01,
+                                         "peak_mb": 2543, "after_mb": 900}
+    assert oldway.load_figures(line.replace("3.80", "nan").replace("5.01", "nan"))["failed"] == 1
+
+
+def test_percentiles_are_of_what_was_measured():
+    assert serving.percentile([3, 1, 2], 0.5) == 2
+    assert serving.percentile(range(100), 0.99) == 99
+    assert serving.percentile([], 0.95) is None
+
+
+def test_undisturbed_and_disturbed_are_compared():
+    same = {"end": "done", "text": "a", "ends": 1}
+    assert kills.differences({1: ("x", same), 2: ("x", {**same, "text": "b"})}, {"x": "a"}) == [2]
 
 
 def test_own_cgroup_is_found():
