@@ -11,6 +11,9 @@ setup:
 	@tools/setup
 
 run: build
+	@tools/run-server
+
+samples: build
 	@tools/run-samples
 
 test:
@@ -29,10 +32,11 @@ clean:
 
 help:
 	@echo 'make                     sets up this machine and builds build/bin/octavo'
-	@echo 'make run                 reads the sample documents: their text, the time and the memory'
+	@echo 'make run                 starts the server on this machine, says where it is and how to try it'
+	@echo 'make samples             reads the sample documents: their text, the time and the memory'
 	@echo 'make test                every test: as released, then with sanitizers for addresses and threads'
 	@echo 'make bench               Octavo beside its peers, which it installs; prints tables'
 	@echo 'make install PREFIX=DIR  programs, engines and models into DIR (/usr/local)'
 	@echo 'make clean               removes what was built; runtime/ (engines and models) stays'
 
-.PHONY: build setup run test bench install clean help
+.PHONY: build setup run samples test bench install clean help

@@ -49,5 +49,5 @@ def test_missing_models_are_named(installed):
 
 def test_make_names_its_targets():
     listed = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("make ", "make run", "make test", "make bench", "make install PREFIX=", "make clean"):
+    for target in ("make ", "make run", "make samples", "make test", "make bench", "make install PREFIX=", "make clean"):
         assert target in listed
