@@ -247,9 +247,23 @@ static int check_parameter(void *context, const char *name, const char *value) {
     return route_list_has(route->query, name) ? 0 : fail(ERR_BAD_REQUEST, "there is no parameter \"%.40s\"", name);
 }
 
-/* The size of the body, bounded before anything of it is read. */
+static enum MHD_Result count_length(void *context, enum MHD_ValueKind kind, const char *name, const char *value) {
+    int *count = context;
+    (void)kind, (void)value;
+    *count += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    return MHD_YES;
+}
+
+/* The size of the body, bounded before anything of it is read. Of two sizes, a proxy in front may have taken the other.
+ */
 static int measure_body(struct http_request *request) {
     const char *length = http_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    int lengths = 0;
+    MHD_get_connection_values(request->connection->mhd, MHD_HEADER_KIND, count_length, &lengths);
+    if (lengths > 1) {
+        request->body_bytes = INT64_MAX;
+        return fail(ERR_BAD_REQUEST, "there is more than one Content-Length");
+    }
     if (http_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
         request->body_bytes = INT64_MAX;
         return fail(ERR_LENGTH_REQUIRED, "it comes with Transfer-Encoding");
