@@ -241,39 +241,28 @@ void http_answer_stream(struct http_request *request, int status, const char *ty
 
 /* The life of a request */
 
-static int check_parameter(void *context, const char *name, const char *value) {
-    const struct http_route *route = context;
-    (void)value;
-    return route_list_has(route->query, name) ? 0 : fail(ERR_BAD_REQUEST, "there is no parameter \"%.40s\"", name);
-}
-
-static enum MHD_Result count_length(void *context, enum MHD_ValueKind kind, const char *name, const char *value) {
-    int *count = context;
+static enum MHD_Result count_length(void *count, enum MHD_ValueKind kind, const char *name, const char *value) {
     (void)kind, (void)value;
-    *count += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    *(int *)count += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
     return MHD_YES;
 }
 
-/* The size of the body, bounded before anything of it is read. Of two sizes, a proxy in front may have taken the other.
- */
+/* The size of the body, bounded before any of it is read. Of two, a proxy in front may have taken the other one. */
 static int measure_body(struct http_request *request) {
-    const char *length = http_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    int lengths = 0;
-    MHD_get_connection_values(request->connection->mhd, MHD_HEADER_KIND, count_length, &lengths);
-    if (lengths > 1) {
+    const char *length = http_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH),
+               *unmeasured = http_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    int count = 0;
+    MHD_get_connection_values(request->connection->mhd, MHD_HEADER_KIND, count_length, &count);
+    if (unmeasured || count > 1) {
         request->body_bytes = INT64_MAX;
-        return fail(ERR_BAD_REQUEST, "there is more than one Content-Length");
-    }
-    if (http_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
-        request->body_bytes = INT64_MAX;
-        return fail(ERR_LENGTH_REQUIRED, "it comes with Transfer-Encoding");
+        return unmeasured ? fail(ERR_LENGTH_REQUIRED, "it comes with Transfer-Encoding")
+                          : fail(ERR_BAD_REQUEST, "there is more than one Content-Length");
     }
     request->body_bytes = length ? strtoll(length, NULL, 10) : 0; /* libmicrohttpd has refused what is no number */
-    int64_t limit =
-        request->route && request->route->takes_body ? request->http->options.body_limit : PASSED_OVER_BYTES;
-    return request->body_bytes > limit ? fail(ERR_BODY_TOO_LARGE, "%lld bytes, the limit is %lld",
-                                              (long long)request->body_bytes, (long long)limit)
-                                       : 0;
+    bool taken = request->route && request->route->takes_body;
+    int64_t limit = taken ? request->http->options.body_limit : PASSED_OVER_BYTES;
+    long long bytes = (long long)request->body_bytes;
+    return bytes > limit ? fail(ERR_BODY_TOO_LARGE, "%lld bytes, the limit is %lld", bytes, (long long)limit) : 0;
 }
 
 static enum MHD_Result take_post(void *context, enum MHD_ValueKind kind, const char *name, const char *file_name,
@@ -317,7 +306,7 @@ static void begin(struct http_request *request, const char *method, const char *
     error = error == 0 && http->options.admit ? http->options.admit(http->options.context, request) : error;
     error = error ? error : measured;
     if (error == 0 && route->query) {
-        error = http_each_query(request, check_parameter, (void *)(uintptr_t)route);
+        error = http_each_query(request, route_check_parameter, (void *)(uintptr_t)route);
     }
     error = error == 0 && route->takes_body ? begin_body(request) : error;
     if (error != 0) {

@@ -61,6 +61,13 @@ bool route_list_has(const char *list, const char *word) {
     return false;
 }
 
+int route_check_parameter(void *route, const char *name, const char *value) {
+    (void)value;
+    return route_list_has(((const struct http_route *)route)->query, name)
+               ? 0
+               : fail(ERR_BAD_REQUEST, "there is no parameter \"%.40s\"", name);
+}
+
 /* -1: no digit */
 static int hex_value(char digit) {
     static const char digits[] = "0123456789abcdef";

@@ -18,6 +18,9 @@ const struct http_route *route_find(const struct http_route *routes, const char 
 /* Whether the comma-separated list has word. */
 bool route_list_has(const char *list, const char *word);
 
+/* Whether a route knows a parameter, for http_each_query(). ERR_BAD_REQUEST. */
+int route_check_parameter(void *route, const char *name, const char *value);
+
 /* Decodes %XX in place and returns the length that is left. A NUL would cut the text: it becomes a control character,
  * which nothing accepts. What is no %XX stays as it is. */
 size_t route_unescape(char *text);
