@@ -10,14 +10,14 @@
 static const char *opening(const char *text) {
     const char *sign = text + strspn(text, "0123456789");
     if (sign > text) {
-        return *sign == '.' || *sign == ')' ? sign : NULL;
+        return (*sign == '.' || *sign == ')') && (sign[1] == ' ' || sign[1] == '\0') ? sign : NULL;
     }
     return *text && strchr("#+-=", *text) ? text : NULL;
 }
 
-/* Nothing of the text may be read as Markdown or HTML. */
-static void escape(const char *text, struct buffer *to) {
-    const char *sign = opening(text);
+/* Nothing of the text may be read as Markdown or HTML; begins: it stands at the beginning of a block. */
+static void escape(const char *text, bool begins, struct buffer *to) {
+    const char *sign = begins ? opening(text) : NULL;
     for (const char *at = text; *at; at++) {
         if (*at == '&') {
             buffer_add_string(to, "&amp;");
@@ -46,7 +46,7 @@ static void add_pipes(const struct region *table, struct buffer *to) {
     for (size_t i = 0; i < table->cell_count; i++) {
         const struct cell *cell = &table->cells[i];
         buffer_add_string(to, "| ");
-        escape(cell->text, to);
+        escape(cell->text, false, to);
         buffer_add_string(to, " ");
         if (cell->column + 1 == table->columns) {
             buffer_add_string(to, "|\n");
@@ -66,7 +66,7 @@ static size_t add_block(const struct page *page, size_t first, struct buffer *to
         buffer_add_format(to, "%.*s ", prose_level(page, first), "###");
     }
     buffer_add_string(to, caption ? "*" : "");
-    escape(text.data, to);
+    escape(text.data, !caption, to);
     buffer_add_string(to, caption ? "*\n" : "\n");
     return next;
 }

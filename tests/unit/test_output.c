@@ -76,7 +76,7 @@ static void add_region(struct page *page, enum region_type type, const char *fir
 
 /* The last region becomes a table of two columns; spanned: its first cell spans both. */
 static void make_table(struct page *page, bool spanned) {
-    static const char *const texts[] = {"Head | \\ *", "<script>alert(1)</script>", "", "a & b\nc"};
+    static const char *const texts[] = {"Head | \\ *", "<script>alert(1)</script>", "", "a & b\n37.4%"};
     struct region *region = &page->regions[page->region_count - 1];
     region->rows = region->columns = 2;
     region->cells = alloc(4, sizeof(*region->cells));
