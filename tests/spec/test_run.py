@@ -49,5 +49,5 @@ def test_why_it_does_not_start_is_told(tmp_path):
 
 
 def test_make_run_runs_it():
-    run = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = subprocess.run(["make", "-n", "--no-print-directory", "run"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "tools/run-server"

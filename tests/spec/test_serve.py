@@ -48,7 +48,7 @@ def texts_of(result):
 
 @pytest.mark.parametrize("name", ["letter.png", "receipt.jpg", "columns.pdf", "table.png"])
 def test_sample_is_read_as_by_the_command_line(shared, name):
-    run = octavo("ocr", "-f", "json", SAMPLES / name)
+    run = octavo("ocr", "-f", "json", "--layout", "on", SAMPLES / name)
     task = shared.submit((SAMPLES / name).read_bytes(), f"?name={name}")
     end = shared.wait_for_end(task)
     assert end["state"] == "done" and end["error"] is None and end["pages_done"] == end["pages"] == end["document_pages"]
@@ -60,7 +60,7 @@ def test_sample_is_read_as_by_the_command_line(shared, name):
     assert result.json["document"]["name"] == name and result.json["complete"] is True
     text = shared.get(f"/v1/tasks/{task}/result?format=text")
     assert text.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert text.text == octavo("ocr", SAMPLES / name).stdout
+    assert text.text == octavo("ocr", "--layout", "on", SAMPLES / name).stdout
 
 
 def test_form_with_options_is_taken(shared):
@@ -410,7 +410,7 @@ def test_metrics_are_well_formed_and_count(shared):
         if line.startswith("# TYPE "):
             kinds[line.split()[2]] = line.split()[3]
         elif not line.startswith("#"):
-            match = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[a-z0-9_]+"\})? (\S+)', line)
+            match = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[a-z0-9_.-]+"(?:,[a-z]+="[a-z0-9_.-]+")*\})? (\S+)', line)
             assert match and match[1] in kinds, line
             samples[match[1] + (match[2] or "")] = float(match[3])
     assert all(name.endswith("_total") == (kind == "counter") for name, kind in kinds.items())
