@@ -16,6 +16,13 @@ const struct command *command_find(const char *name);
 
 int command_ocr(int argc, char **argv);
 int command_serve(int argc, char **argv);
+int command_submit(int argc, char **argv);
+int command_wait(int argc, char **argv);
+int command_status(int argc, char **argv);
+int command_result(int argc, char **argv);
+int command_cancel(int argc, char **argv);
+int command_list(int argc, char **argv);
+int command_top(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_models(int argc, char **argv);
 int command_key(int argc, char **argv);

@@ -80,6 +80,11 @@ unsigned terminal_width(void) {
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+unsigned terminal_height(void) {
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
+}
+
 void terminal_progress(const char *text) {
     char *line cleanup(drop_memory) = format(CLEAR_LINE "%s", text ? text : "");
     if (text || progress_shown) {

@@ -17,6 +17,9 @@ void terminal_note(const char *file, uint32_t page, const char *text);
 /* Columns of the terminal behind standard error; 80 if it does not say. */
 unsigned terminal_width(void);
 
+/* Lines of the terminal behind standard output; 24 if it does not say. */
+unsigned terminal_height(void);
+
 /* Shows text, which is to fit into the line, as the progress line; NULL takes it away. Only for a real terminal. */
 void terminal_progress(const char *text);
 

@@ -14,6 +14,18 @@
 
 enum { FOR_OCR = 1, FOR_DOCTOR = 2, FOR_MODELS = 4, FOR_SERVE = 8, FOR_CONFIG = 16, FOR_KEY = 32 };
 
+/* Clients of a server. */
+enum {
+    FOR_SUBMIT = 64,
+    FOR_WAIT = 128,
+    FOR_STATUS = 256,
+    FOR_RESULT = 512,
+    FOR_CANCEL = 1024,
+    FOR_LIST = 2048,
+    FOR_TOP = 4096,
+    FOR_CLIENTS = FOR_SUBMIT | FOR_WAIT | FOR_STATUS | FOR_RESULT | FOR_CANCEL | FOR_LIST | FOR_TOP,
+};
+
 /* The C types of the kinds. */
 typedef bool option_FLAG;
 typedef int64_t option_NUMBER;

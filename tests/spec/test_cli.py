@@ -13,7 +13,8 @@ import pytest
 from octavo import BIN, LETTER, ROOT, octavo, pdf, png, require_models, schema, tiff
 
 OPTIONS_OF = {"ocr": "## octavo ocr", "serve": "## octavo serve", "doctor": "## octavo doctor",
-              "models": "## octavo models", "config": "## octavo config"}
+              "models": "## octavo models", "config": "## octavo config",
+              **{name: f"## octavo {name}" for name in ("submit", "wait", "status", "result", "cancel", "list", "top")}}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_version():
 def test_help_lists_the_commands():
     run = octavo("help")
     assert run.returncode == 0
-    for command in ("ocr", "serve", "doctor", "models", "config", "version", "help"):
+    for command in (*OPTIONS_OF, "version", "help"):
         assert f"octavo {command}" in run.stdout
     assert octavo("--help").stdout == run.stdout == octavo("-h").stdout
 
