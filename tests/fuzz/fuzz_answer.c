@@ -17,18 +17,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
-    static struct stranger stranger;
-    static struct remote remote = {.signal_fd = -1};
-    stranger.answer = (const char *)bytes;
-    stranger.length = length;
-    if (!remote.client) {
-        char *url cleanup(drop_memory) = NULL;
-        stranger_open(&stranger, &url);
-        if (client_open(&(struct client_options){.server = url, .stop = -1}, &remote.client) != 0) {
-            abort();
-        }
-    }
+    struct stranger stranger = {.answer = (const char *)bytes, .length = length};
+    struct remote remote cleanup(remote_done) = {.signal_fd = -1};
     struct client_answer answer cleanup(client_answer_done) = {0};
+    char *url cleanup(drop_memory) = NULL;
+    stranger_open(&stranger, &url);
+    if (client_open(&(struct client_options){.server = url, .stop = -1}, &remote.client) != 0) {
+        abort();
+    }
     int result = remote_get(&remote, "/v1/tasks/{id}", "x", &answer);
     if (result == 0) {
         remote_tell_task(&remote, answer.json);
@@ -38,6 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     if ((result == 0) != (answer.json != NULL) || remote_status(&remote) <= 0) {
         abort();
     }
+    client_drop(&remote.client); /* and with it the connection that the stranger may wait on */
+    stranger_close(&stranger);
     return 0;
 }
 
