@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "cli/command.h"
+#include "cli/terminal.h"
 #include "cli/wait.h"
 #include "task/wish.h"
 
@@ -88,8 +89,8 @@ static int submit(struct remote *remote, const char *file, char **ret_id) {
 
 /* Sends all; ret_ids has room for them, and they are NULL where there is none. */
 static int submit_all(struct remote *remote, char **ret_ids) {
-    int result = 0;
-    for (int i = 0; i < remote->options.file_count && !remote_is_over(result); i++) {
+    int result = 0, i = 0, count = remote->options.file_count;
+    for (; i < count && !remote_is_over(result); i++) {
         const char *file = remote->options.files[i];
         result = submit(remote, file, &ret_ids[i]);
         if (result != 0) {
@@ -98,6 +99,11 @@ static int submit_all(struct remote *remote, char **ret_ids) {
         }
         result = remote_print_line(remote, ret_ids[i]);
         remote->some_done = remote->some_done || !remote->options.wait;
+    }
+    if (i < count) {
+        char *text cleanup(drop_memory) =
+            format("%d more file%s not sent", count - i, count - i == 1 ? " was" : "s were");
+        terminal_note(NULL, 0, text);
     }
     return result;
 }

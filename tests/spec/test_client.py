@@ -42,8 +42,12 @@ def one_line(run, status):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def models():
     require_models()
+
+
+@pytest.fixture(scope="module")
+def server(models, tmp_path_factory):
     with Server(tmp_path_factory.mktemp("client") / "data") as running:
         yield running
 
@@ -120,6 +124,27 @@ def test_options_of_a_task_reach_the_server(server, tmp_path):
 def test_usage_errors(arguments, told):
     line = one_line(octavo(*arguments, env=PLAIN), 64)
     assert line.startswith("octavo: the command line is wrong: ") and told in line
+
+
+# With API keys
+
+
+def test_keys(models, tmp_path):
+    path = tmp_path / "keys"
+    full, reader = (octavo("key", "new", "--keys", path, "--scopes", scopes).stdout.strip()
+                    for scopes in ("submit,read", "read"))
+    with Server(tmp_path / "data", "--keys", path) as server:
+        def ask(key, *arguments):
+            return client(server.port, *arguments, environment={"OCTAVO_API_KEY": key})
+        assert "an API key is needed" in one_line(client(server.port, "submit", LETTER), 77)
+        assert "an API key is needed" in one_line(ask(full + "x", "list"), 77)
+        assert "the API key does not allow this" in one_line(ask(reader, "submit", LETTER), 77)
+        run = ask(full, "submit", "--wait", LETTER)
+        assert (run.returncode, run.stderr) == (0, "")
+        task = run.stdout.strip()
+        assert task in ask(full, "list").stdout and task not in ask(reader, "list").stdout
+        assert "there is no such thing" in one_line(ask(reader, "result", task), 1)
+        assert client(server.port, "result", "--api-key", full, task).returncode == 0
 
 
 # What is known
@@ -217,12 +242,19 @@ def test_no_server_is_one_line_and_69(arguments):
     assert "the server cannot be reached: " in line and "--server" in line
 
 
+def test_files_that_were_not_sent_are_told():
+    run = client(free_port(), "submit", LETTER, LETTER, LETTER)
+    assert run.returncode == 69 and run.stdout == ""
+    first, second = run.stderr.splitlines()
+    assert first.startswith(f"octavo: {LETTER}: the server cannot be reached: ")
+    assert second == "octavo: 2 more files were not sent"
+
+
 def test_a_name_that_is_none_is_69():
     assert "the server cannot be reached: " in one_line(octavo("list", "--server", "http://no-such-host.invalid:1"), 69)
 
 
-def test_wait_goes_on_while_the_server_is_killed_and_started_again(tmp_path):
-    require_models()
+def test_wait_goes_on_while_the_server_is_killed_and_started_again(models, tmp_path):
     port = free_port()
     book = tmp_path / "book.pdf"
     book.write_bytes(pdf(16))
@@ -239,8 +271,7 @@ def test_wait_goes_on_while_the_server_is_killed_and_started_again(tmp_path):
         assert (waiting.returncode, out, err) == (0, f"{task} done\n", "")
 
 
-def test_wait_gives_up_in_the_end_and_ends_at_once_at_a_signal(tmp_path):
-    require_models()
+def test_wait_gives_up_in_the_end_and_ends_at_once_at_a_signal(models, tmp_path):
     book = tmp_path / "book.pdf"
     book.write_bytes(pdf(300))
     server = Server(tmp_path / "data")
@@ -496,8 +527,7 @@ def test_top_once(server, letter):
     assert ("MODEL " in run.stdout) == (there.status == 200 and there.json["models"] != [])
 
 
-def test_top_on_a_terminal(tmp_path):
-    require_models()
+def test_top_on_a_terminal(models, tmp_path):
     port = free_port()
     server = Server(tmp_path / "data", "--listen", f"127.0.0.1:{port}")
     master, slave = pty.openpty()
