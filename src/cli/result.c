@@ -72,6 +72,9 @@ static int fetch(struct remote *remote, const char *id, bool *ret_incomplete) {
     struct client_answer answer cleanup(client_answer_done) = {0};
     struct json *query cleanup(json_drop) = json_object_new();
     json_set_string(query, "format", remote->options.format);
+    if (remote->options.words) {
+        json_set_string(query, "words", "true");
+    }
     const struct client_request request = {.method = "GET",
                                            .path = "/v1/tasks/{id}/result",
                                            .id = id,

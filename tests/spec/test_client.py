@@ -184,6 +184,10 @@ def test_result(server, letter, tmp_path):
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
     assert json.loads(path.read_text())["document"]["name"] == "letter.png"
     assert client(server.port, "result", "-o", "-", letter).stdout == text.stdout
+    words = json.loads(client(server.port, "result", "-f", "json", "--words", letter).stdout)
+    assert all(line["words"] for line in words["pages"][0]["lines"])
+    assert "words" not in json.loads(path.read_text())["pages"][0]["lines"][0]
+    assert "ocr_page" in client(server.port, "result", "-f", "hocr", letter).stdout
     assert client(server.port, "result", "-o", "/dev/null", letter).returncode == 0
     assert not os.path.isfile("/dev/null")
     assert [one.name for one in tmp_path.iterdir()] == ["letter.json"]
