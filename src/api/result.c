@@ -188,7 +188,7 @@ void api_result(void *context, struct http_request *request) {
     if (result == 0 && (!task_state_is_over(row.state) || row.result_bytes == 0)) {
         result = refuse_result(&row);
     }
-    if (result != 0) {
+    if (result != 0 || !output) {
         http_answer_problem(request, result, error_detail());
         return;
     }
