@@ -392,8 +392,10 @@ static void test_truncated_onnx(void **state) {
     assert_non_null(mkdtemp(folder));
     write_file(folder, file, "\x08\x07\x12", 3);
     models_teardown(&stand.manager);
+    size_t count = stand.catalog.count;
     stand.catalog.count = 3; /* the classifier is the fourth: it comes from elsewhere */
     stand.manager = new_manager(&stand, folder, SECOND, 0);
+    stand.catalog.count = count;
     struct model_spec spec = stand.catalog.specs[3];
     spec.file = file;
     spec.bytes = 3;
