@@ -14,26 +14,14 @@
 #include "base/memory.h"
 #include "cli/command.h"
 #include "cli/describe.h"
+#include "cli/signals.h"
 #include "cli/terminal.h"
 
 static const int64_t MILLISECOND = 1000000;
 
 /* Opening */
 
-/* Those that are ignored (nohup, background jobs) stay so. */
-static int open_signals(void) {
-    static const int all[] = {SIGINT, SIGTERM, SIGHUP};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < array_length(all); i++) {
-        struct sigaction action;
-        if (sigaction(all[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
-            sigaddset(&set, all[i]);
-        }
-    }
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC);
-}
+static const int taken[] = {SIGINT, SIGTERM, SIGHUP};
 
 static const char *setting(const char *flag, const char *variable, const char *preset) {
     const char *text = getenv(variable);
@@ -42,7 +30,7 @@ static const char *setting(const char *flag, const char *variable, const char *p
 
 static int open_client(struct remote *remote) {
     const struct options *options = &remote->options;
-    remote->signal_fd = open_signals();
+    remote->signal_fd = signals_open(taken, array_length(taken));
     const struct client_options conf = {
         .server = setting(options->server, "OCTAVO_SERVER", "http://127.0.0.1:8080"),
         .api_key = setting(options->api_key, "OCTAVO_API_KEY", NULL),

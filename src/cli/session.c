@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/progress.h"
+#include "cli/signals.h"
 #include "cli/target.h"
 #include "cli/terminal.h"
 #include "output/output.h"
@@ -23,20 +24,7 @@ enum { SAMPLE_EVERY = 250, DRAW_EVERY = 100 }; /* milliseconds */
 
 /* Signals */
 
-/* Those that are ignored (nohup, background jobs) stay so. */
-static int open_signals(void) {
-    static const int all[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < array_length(all); i++) {
-        struct sigaction action;
-        if (sigaction(all[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
-            sigaddset(&set, all[i]);
-        }
-    }
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC);
-}
+static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 
 static void close_signals(struct session *session) {
     sigset_t none;
@@ -293,7 +281,7 @@ int session_run(struct session *session, const struct options *options, int64_t 
     bool draws = !options->quiet && isatty(STDERR_FILENO);
     session->next_draw = draws ? session->started : INT64_MAX;
     session->next_sample = draws || options->timing ? session->started : INT64_MAX;
-    session->signal_fd = open_signals(); /* before the pool's threads begin */
+    session->signal_fd = signals_open(taken, array_length(taken)); /* before the pool's threads begin */
     int result = open_session(session, options);
     if (result != 0) {
         close_signals(session);

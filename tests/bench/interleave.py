@@ -9,22 +9,10 @@ LINES = 30  # on each page of a book
 
 def book(pages):
     """The bytes of a PDF of so many pages of text."""
-    kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(pages))
-    objects = ["<</Type/Catalog/Pages 2 0 R>>", f"<</Type/Pages/Count {pages}/Kids[{kids}]>>",
-               "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
-    for number in range(1, pages + 1):
-        text = "BT /F 12 Tf 20 TL 60 760 Td " + "".join(
-            f"(Line {line} of page {number}, and some more words to read on it) Tj T* " for line in range(LINES)) + "ET"
-        objects.append(f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents {2 * number + 3} 0 R"
-                       "/Resources<</Font<</F 3 0 R>>>>>>")
-        objects.append(f"<</Length {len(text)}>>stream\n{text}\nendstream")
-    body, offsets = b"%PDF-1.4\n", []
-    for number, content in enumerate(objects, 1):
-        offsets.append(len(body))
-        body += f"{number} 0 obj{content}endobj\n".encode()
-    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
-    return body + (f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
-                   f"trailer<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{len(body)}\n%%EOF\n").encode()
+    def drawing(number):
+        lines = (f"(Line {line} of page {number}, and some more words to read on it) Tj T* " for line in range(LINES))
+        return "BT /F 12 Tf 20 TL 60 760 Td " + "".join(lines) + "ET"
+    return serving.pdf_of([drawing(number) for number in range(1, pages + 1)], 595, 842)
 
 
 def waits(server, document, count):

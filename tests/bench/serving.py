@@ -9,6 +9,7 @@ import time
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "spec"))
 
 import measure
+from paper import pdf_of  # noqa: F401
 from server import Server, read_events  # noqa: F401 (what benches take from here)
 
 

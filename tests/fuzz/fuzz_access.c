@@ -8,8 +8,7 @@
 
 #include "access/access.h"
 #include "base/memory.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+#include "replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     static const struct key_limits limits = {.tasks = 1, .bytes = 1, .rate = 1000000};
@@ -37,15 +36,7 @@ int main(void) {
                                         "octavo_aaaaaaaa_0123456789abcdefghjkmnpqrstvwxyz0123456789abcdefghjk"};
     static const char odd[] = {'\0', '\n', '\r', ' ', '=', ',', '#', '/', '.', '_', '0', '-', (char)0xFF};
     for (size_t i = 0; i < array_length(sound); i++) {
-        size_t length = strlen(sound[i]);
-        for (size_t at = 0; at <= length; at++) {
-            LLVMFuzzerTestOneInput((const uint8_t *)sound[i], at); /* cut off */
-            for (size_t k = 0; at < length && k < sizeof(odd); k++) {
-                char *changed cleanup(drop_memory) = copy_string(sound[i]);
-                changed[at] = odd[k];
-                LLVMFuzzerTestOneInput((const uint8_t *)changed, length);
-            }
-        }
+        replay_changed(sound[i], odd, sizeof(odd));
     }
     return 0;
 }

@@ -13,8 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/remote.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+#include "replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     struct stranger stranger = {.answer = (const char *)bytes, .length = length};
@@ -40,19 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
 }
 
 #ifndef OCTAVO_LIBFUZZER
-/* What is sound, with every byte replaced by each of a few others. */
-static void replay_changed(const char *sound) {
-    static const char odd[] = {'\0', '\n', '"', '9', '{', ':', (char)0xFF};
-    size_t length = strlen(sound);
-    for (size_t at = 0; at < length; at++) {
-        for (size_t i = 0; i < sizeof(odd); i++) {
-            char *changed cleanup(drop_memory) = copy_string(sound);
-            changed[at] = odd[i];
-            LLVMFuzzerTestOneInput((const uint8_t *)changed, length);
-        }
-        LLVMFuzzerTestOneInput((const uint8_t *)sound, at); /* cut off */
-    }
-}
+static const char odd[] = {'\0', '\n', '"', '9', '{', ':', (char)0xFF};
 
 int main(int count, char **arguments) {
     static const char *const sound[] = {
@@ -66,7 +53,7 @@ int main(int count, char **arguments) {
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     dup2(nowhere, STDERR_FILENO); /* what is told is not looked at */
     for (size_t i = 0; i < array_length(sound); i++) {
-        replay_changed(sound[i]);
+        replay_changed(sound[i], odd, sizeof(odd));
     }
     for (int i = 1; i < count; i++) {
         char *bytes cleanup(drop_memory) = NULL;

@@ -12,8 +12,7 @@
 #include "base/memory.h"
 #include "http/request_id.h"
 #include "http/route.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+#include "replay.h"
 
 static void as_options(const char *text, size_t length) {
     struct wish wish cleanup(wish_done) = {0};
@@ -59,19 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
 }
 
 #ifndef OCTAVO_LIBFUZZER
-/* What is sound, with every byte replaced by each of a few others. */
-static void replay_changed(const char *sound) {
-    static const char odd[] = {'\0', '\n', '"', '%', '/', '{', '}', ',', ';', '=', '0', '-', '\\', (char)0xFF};
-    size_t length = strlen(sound);
-    for (size_t at = 0; at < length; at++) {
-        for (size_t i = 0; i < sizeof(odd); i++) {
-            char *changed cleanup(drop_memory) = copy_string(sound);
-            changed[at] = odd[i];
-            LLVMFuzzerTestOneInput((const uint8_t *)changed, length);
-        }
-        LLVMFuzzerTestOneInput((const uint8_t *)sound, at); /* cut off */
-    }
-}
+static const char odd[] = {'\0', '\n', '"', '%', '/', '{', '}', ',', ';', '=', '0', '-', '\\', (char)0xFF};
 
 int main(int count, char **arguments) {
     static const char *const sound[] = {
@@ -84,7 +71,7 @@ int main(int count, char **arguments) {
         "text/html, application/json;q=0.9, */*; q=0.1",
         "request-1.2_3"};
     for (size_t i = 0; i < array_length(sound); i++) {
-        replay_changed(sound[i]);
+        replay_changed(sound[i], odd, sizeof(odd));
     }
     char long_name[600];
     for (size_t length = 200; length < sizeof(long_name); length += 13) { /* bytes that grow when they are made valid */

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from paper import pdf_of
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(os.environ.get("OCTAVO_BIN", ROOT / "build" / "bin"))
 os.environ["OCTAVO_CONFIG"] = os.devnull  # not what whoever runs the tests has configured
@@ -58,18 +60,4 @@ def tiff(sizes):
 
 def pdf(pages):
     """The bytes of a PDF with so many pages, each with a line of large text."""
-    kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(pages))
-    objects = ["<</Type/Catalog/Pages 2 0 R>>", f"<</Type/Pages/Count {pages}/Kids[{kids}]>>",
-               "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
-    for number in range(1, pages + 1):
-        text = f"BT /F 36 Tf 50 100 Td (Page number {number}) Tj ET"
-        objects.append(f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 200]/Contents {2 * number + 3} 0 R"
-                       "/Resources<</Font<</F 3 0 R>>>>>>")
-        objects.append(f"<</Length {len(text)}>>stream\n{text}\nendstream")
-    body, offsets = b"%PDF-1.4\n", []
-    for number, content in enumerate(objects, 1):
-        offsets.append(len(body))
-        body += f"{number} 0 obj{content}endobj\n".encode()
-    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
-    return body + (f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
-                   f"trailer<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{len(body)}\n%%EOF\n").encode()
+    return pdf_of([f"BT /F 36 Tf 50 100 Td (Page number {number}) Tj ET" for number in range(1, pages + 1)], 400, 200)

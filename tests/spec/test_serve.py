@@ -88,6 +88,18 @@ def test_accept_chooses_the_format(shared):
     assert "none of text, json, markdown, html, hocr, alto" in is_problem(shared.get(f"/v1/tasks/{task}/result?format=docx"), 400, "bad_request")
 
 
+def test_formats_are_the_same_everywhere(shared):
+    """As described, as refused, as answered, and as the command line has them."""
+    task = shared.submit(pdf(1))
+    shared.wait_for_end(task)
+    parameters = shared.get("/openapi.json").json["paths"]["/v1/ocr"]["post"]["parameters"]
+    formats = next(one["schema"]["enum"] for one in parameters if one["name"] == "format")
+    assert all(shared.get(f"/v1/tasks/{task}/result?format={word}").status == 200 for word in formats)
+    refused = is_problem(shared.get(f"/v1/tasks/{task}/result?format=docx"), 400, "bad_request")
+    assert refused.endswith("is none of " + ", ".join(formats))
+    assert "--format docx: " + "|".join(formats) + " is expected" in octavo("ocr", "-f", "docx", LETTER).stderr
+
+
 def test_words_are_told_to_those_who_ask(shared):
     task = shared.submit(pdf(1))
     shared.wait_for_end(task)

@@ -1,0 +1,27 @@
+/* Replays for fuzz targets that are built without libFuzzer. */
+#ifndef OCTAVO_FUZZ_REPLAY_H
+#define OCTAVO_FUZZ_REPLAY_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+/* What is sound as it is, with every byte replaced by each of a few odd ones, and cut off before every byte. */
+static inline void replay_changed(const char *sound, const char *odd, size_t odd_count) {
+    size_t length = strlen(sound);
+    for (size_t at = 0; at < length; at++) {
+        for (size_t i = 0; i < odd_count; i++) {
+            char *changed cleanup(drop_memory) = copy_string(sound);
+            changed[at] = odd[i];
+            LLVMFuzzerTestOneInput((const uint8_t *)changed, length);
+        }
+        LLVMFuzzerTestOneInput((const uint8_t *)sound, at);
+    }
+    LLVMFuzzerTestOneInput((const uint8_t *)sound, length);
+}
+
+#endif
