@@ -20,6 +20,10 @@ test:
 	@tools/setup test
 	@tools/run-tests
 
+analyse: build
+	@tools/setup test
+	@tools/check-tidy
+
 bench: build
 	@tests/bench/run
 
@@ -35,8 +39,9 @@ help:
 	@echo 'make run                 starts the server on this machine, says where it is and how to try it'
 	@echo 'make samples             reads the sample documents: their text, the time and the memory'
 	@echo 'make test                every test: as released, then with sanitizers for addresses and threads'
+	@echo 'make analyse             clang-tidy with the static analyser, some minutes (make test runs the rest of its rules)'
 	@echo 'make bench               Octavo beside its peers, which it installs; prints tables'
 	@echo 'make install PREFIX=DIR  programs, engines and models into DIR (/usr/local)'
 	@echo 'make clean               removes what was built; runtime/ (engines and models) stays'
 
-.PHONY: build setup run samples test bench install clean help
+.PHONY: build setup run samples test analyse bench install clean help
