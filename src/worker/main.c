@@ -158,13 +158,13 @@ static void tell_quiet(void *context) {
     bool due = clock_now() >= worker->next_baseline;
     worker->next_baseline = due ? clock_now() + BASELINE_PERIOD : worker->next_baseline;
     pthread_mutex_unlock(&worker->sending);
-    uint64_t baseline = due ? setup_measure_baseline(&worker->setup) : 0;
+    struct baseline baseline = due ? setup_measure_baseline(&worker->setup) : (struct baseline){0};
     manager_read(worker->setup.manager, &state);
     if (crew_pages(worker->crew) > 0) {
         return; /* a page has come meanwhile: what was read is not of a quiet moment */
     }
-    if (baseline > 0) {
-        setup_note_baseline(&worker->setup, baseline);
+    if (baseline.bytes > 0) {
+        setup_note_baseline(&worker->setup, &baseline);
         setup_save(&worker->setup);
     }
     struct json *body cleanup(json_drop) = json_object_new();

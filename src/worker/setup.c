@@ -161,17 +161,36 @@ void setup_save(const struct setup *setup) {
     }
 }
 
-uint64_t setup_measure_baseline(struct setup *setup) {
+static uint64_t less(uint64_t bytes, uint64_t part) { return bytes > part ? bytes - part : 0; }
+
+/*
+ * What was allocated since the engine was opened, and the blocks that are kept for the next run, are its models' and
+ * charged as such, whether or not each run was measured by itself. Where nothing is counted it is what the manager has
+ * measured.
+ */
+struct baseline setup_measure_baseline(struct setup *setup) {
     struct tree_memory memory;
     struct manager_state state;
     manager_trim(setup->manager);
     manager_read(setup->manager, &state);
-    return tree_read(getpid(), &memory) == 0 && memory.pss > state.held ? memory.pss - state.held : 0;
+    if (tree_read(getpid(), &memory) != 0) {
+        return (struct baseline){0};
+    }
+    uint64_t used, kept;
+    blocks_read(&used, &kept);
+    int64_t grown = heap_live() - setup->heap + (int64_t)kept;
+    uint64_t models = heap_counts() && grown > 0 ? (uint64_t)grown : state.held;
+    uint64_t charged = ledger_held(setup->ledger, setup->account, CHARGE_COUNT) -
+                       ledger_held(setup->ledger, setup->account, CHARGE_BASELINE);
+    uint64_t rest = less(memory.pss, models); /* too little by what models have allocated and never touched */
+    return (struct baseline){.bytes = rest > setup->opened ? rest : setup->opened,
+                             .uncharged = less(memory.pss, charged)};
 }
 
-void setup_note_baseline(struct setup *setup, uint64_t baseline) {
-    ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, baseline);
-    planner_learn_baseline(setup->predictor, setup->kind, setup->second != NULL, baseline);
+void setup_note_baseline(struct setup *setup, const struct baseline *baseline) {
+    uint64_t bytes = baseline->bytes > baseline->uncharged ? baseline->bytes : baseline->uncharged;
+    ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, bytes);
+    planner_learn_baseline(setup->predictor, setup->kind, setup->second != NULL, baseline->bytes);
 }
 
 /* Code that was not run yet is not in memory yet, but will be. */
@@ -179,6 +198,7 @@ static void expect_baseline(struct setup *setup) {
     struct tree_memory memory = {0};
     uint64_t expected = planner_baseline(setup->predictor, setup->kind, setup->second != NULL);
     (void)tree_read(getpid(), &memory);
+    setup->opened = memory.pss;
     ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, memory.pss > expected ? memory.pss : expected);
 }
 
@@ -251,6 +271,7 @@ int setup_load(const struct wish *wish, struct setup *setup) {
     result = planner_choose(&setup->planner, wish->bytes, &setup->planned);
     result = result ? result : open_engine(setup);
     result = result ? result : open_second(setup, wish);
+    setup->heap = heap_live();
     result = result ? result : open_manager(setup, wish);
     if (result != 0) {
         return result;

@@ -32,6 +32,8 @@ struct setup {
     struct planned planned;
     const struct engine_kind *kind;
     struct engine *engine;
+    int64_t heap;          /* bytes allocated when the engine was open and nothing was loaded */
+    uint64_t opened;       /* PSS then */
     struct engine *second; /* ONNX Runtime beside another engine, for models that only it runs; NULL: not needed */
     struct manager *manager;
 };
@@ -47,11 +49,16 @@ int setup_load(const struct wish *wish, struct setup *setup);
 /* Plans anew, with the engine that is open. ERR_NO_MEMORY. */
 int setup_plan(struct setup *setup, uint64_t bytes);
 
-/* Bytes that this process holds besides models, after trimming; 0: unknown. Of worth only if it rests meanwhile. */
-uint64_t setup_measure_baseline(struct setup *setup);
+/* Bytes that this process holds besides models, after trimming, and those that no charge covers; 0: unknown. */
+struct baseline {
+    uint64_t bytes, uncharged;
+};
+
+/* Of worth only if the process rests meanwhile. */
+struct baseline setup_measure_baseline(struct setup *setup);
 
 /* Notes such a measurement in the ledger, and for later starts. */
-void setup_note_baseline(struct setup *setup, uint64_t baseline);
+void setup_note_baseline(struct setup *setup, const struct baseline *baseline);
 
 /* Keeps what was learned of memory for later starts. */
 void setup_save(const struct setup *setup);
