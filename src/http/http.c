@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -13,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "http/inside.h"
 #include "http/problem.h"
 #include "http/request_id.h"
 #include "http/route.h"
@@ -22,51 +22,9 @@ enum {
     POST_BYTES = 8 * 1024,       /* of a multipart body: names of parts, and what is passed on at a time */
     PASSED_OVER_BYTES = 8 << 20, /* of a refused body: read so that the client finds the answer, not a broken pipe */
     STREAM_BYTES = 32 * 1024,
-    SILENT_SECONDS = 60,             /* a connection on which nothing moves is closed */
-    BODY_BYTES_PER_SECOND = 4 * 1024 /* the slowest body */
+    SILENT_SECONDS = 60 /* a connection on which nothing moves is closed */
 };
 static const int64_t SECOND = 1000000000, MILLISECOND = 1000000;
-
-struct connection {
-    struct connection *next, **link;
-    struct MHD_Connection *mhd;
-    int fd;
-    int64_t since; /* clock: it is here, or its last request ended */
-    struct http_request *request;
-    bool gone; /* the client has closed its side while it waits */
-};
-
-struct http {
-    struct http_options options;
-    struct MHD_Daemon *daemon;
-    int epoll;
-    struct connection *connections;
-    struct connection **polled; /* those of the last http_poll() */
-    size_t polled_count;
-    bool closing, quiet;
-    struct http_counts counts;
-};
-
-struct http_request {
-    struct http *http;
-    struct connection *connection;
-    const struct http_route *route; /* NULL: there is none */
-    char id[HTTP_ID_BYTES];
-    char *arguments[HTTP_ARGUMENTS];
-    void *state, *client;
-    int64_t retry_after; /* 0: as the options say */
-    int64_t body_bytes, body_taken;
-    int64_t begun;
-    bool uploading;
-    struct MHD_PostProcessor *post;
-    int error; /* of part(), to be answered when the body has come */
-    char *error_detail;
-    struct buffer headers; /* name NUL value NUL ..., of the answer */
-    struct MHD_Response *response;
-    int status;
-    bool waiting, suspended, timed_out, answered;
-    int64_t wait_until;
-};
 
 /* A stream that is being sent, for libmicrohttpd's reader. */
 struct sending {
@@ -437,90 +395,19 @@ static void connected(void *context, struct MHD_Connection *mhd, void **socket_c
                       enum MHD_ConnectionNotificationCode code) {
     struct http *http = context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        struct connection *connection = alloc(1, sizeof(*connection));
-        *connection =
-            (struct connection){.next = http->connections,
-                                .link = &http->connections,
-                                .mhd = mhd,
-                                .fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
-                                .since = clock_now()};
-        if (connection->next) {
-            connection->next->link = &connection->next;
-        }
-        http->connections = connection;
-        http->counts.connections++;
-        *socket_context = connection;
+        int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        *socket_context = connection_begin(http, mhd, fd);
         return;
     }
-    struct connection *connection = *socket_context;
-    *connection->link = connection->next;
-    if (connection->next) {
-        connection->next->link = connection->link;
-    }
-    for (size_t i = 0; i < http->polled_count; i++) {
-        http->polled[i] = http->polled[i] == connection ? NULL : http->polled[i];
-    }
-    http->counts.connections--;
-    free(connection);
+    connection_end(http, *socket_context);
     *socket_context = NULL;
 }
 
-/* When a connection must have sent more; INT64_MAX while it is our turn. */
-static int64_t send_until(const struct http *http, const struct connection *connection) {
-    const struct http_request *request = connection->request;
-    int64_t allowed = http->options.send_seconds * SECOND;
-    if (!request) {
-        return connection->since + allowed;
-    }
-    if (request->body_taken >= request->body_bytes || request->answered) {
-        return INT64_MAX;
-    }
-    return request->begun + allowed + request->body_taken / BODY_BYTES_PER_SECOND * SECOND;
-}
-
-/* Cuts those that are too slow: libmicrohttpd sees the end of the connection and closes it. */
-static void tick(struct http *http, int64_t now) {
-    for (struct connection *connection = http->connections; connection; connection = connection->next) {
-        struct http_request *request = connection->request;
-        if (request && request->waiting && now >= request->wait_until) {
-            request->timed_out = true;
-            http_wake(request);
-        }
-        if (now >= send_until(http, connection)) {
-            shutdown(connection->fd, SHUT_RDWR);
-            connection->since = now; /* once */
-            http->counts.cut++;
-            if (request) {
-                request->begun = now;
-            }
-        }
-    }
-}
-
-/* The event loop */
-
-size_t http_poll(struct http *http, struct pollfd *ret) {
-    size_t count = 0;
-    ret[count++] = (struct pollfd){.fd = http->epoll, .events = POLLIN};
-    for (struct connection *connection = http->connections; connection; connection = connection->next) {
-        if (connection->request && connection->request->suspended && count <= http->options.connections) {
-            http->polled[count - 1] = connection;
-            ret[count++] = (struct pollfd){.fd = connection->fd, .events = POLLRDHUP};
-        }
-    }
-    http->polled_count = count - 1;
-    return count;
-}
+/* The event loop; http_poll() is in connection.c */
 
 void http_take(struct http *http, const struct pollfd *polled, size_t count, int64_t now) {
-    for (size_t i = 1; i < count; i++) {
-        struct connection *connection = http->polled[i - 1];
-        if (polled[i].revents && connection && connection->request) {
-            connection->gone = true;
-            http_wake(connection->request);
-        }
-    }
-    tick(http, now);
+    connections_take(http, polled, count);
+    connections_tick(http, now);
     MHD_run(http->daemon);
 }
 
@@ -530,13 +417,7 @@ int64_t http_until(const struct http *http, int64_t now) {
     if (MHD_get_timeout(http->daemon, &milliseconds) == MHD_YES && milliseconds < 1000) {
         until = now + (int64_t)milliseconds * MILLISECOND;
     }
-    for (const struct connection *connection = http->connections; connection; connection = connection->next) {
-        const struct http_request *request = connection->request;
-        if (request && request->waiting && request->wait_until < until) {
-            until = request->wait_until;
-        }
-    }
-    return until;
+    return connections_until(http, until);
 }
 
 /* Opening and closing */

@@ -1,0 +1,98 @@
+/* The list of connections, and how long each may take. */
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "http/inside.h"
+
+enum { BODY_BYTES_PER_SECOND = 4 * 1024 /* the slowest body */ };
+static const int64_t SECOND = 1000000000;
+
+struct connection *connection_begin(struct http *http, struct MHD_Connection *mhd, int fd) {
+    struct connection *connection = alloc(1, sizeof(*connection));
+    *connection = (struct connection){
+        .next = http->connections, .link = &http->connections, .mhd = mhd, .fd = fd, .since = clock_now()};
+    if (connection->next) {
+        connection->next->link = &connection->next;
+    }
+    http->connections = connection;
+    http->counts.connections++;
+    return connection;
+}
+
+void connection_end(struct http *http, struct connection *connection) {
+    *connection->link = connection->next;
+    if (connection->next) {
+        connection->next->link = connection->link;
+    }
+    for (size_t i = 0; i < http->polled_count; i++) {
+        http->polled[i] = http->polled[i] == connection ? NULL : http->polled[i];
+    }
+    http->counts.connections--;
+    free(connection);
+}
+
+/* When a connection must have sent more; INT64_MAX while it is our turn. */
+static int64_t send_until(const struct http *http, const struct connection *connection) {
+    const struct http_request *request = connection->request;
+    int64_t allowed = http->options.send_seconds * SECOND;
+    if (!request) {
+        return connection->since + allowed;
+    }
+    if (request->body_taken >= request->body_bytes || request->answered) {
+        return INT64_MAX;
+    }
+    return request->begun + allowed + request->body_taken / BODY_BYTES_PER_SECOND * SECOND;
+}
+
+void connections_tick(struct http *http, int64_t now) {
+    for (struct connection *connection = http->connections; connection; connection = connection->next) {
+        struct http_request *request = connection->request;
+        if (request && request->waiting && now >= request->wait_until) {
+            request->timed_out = true;
+            http_wake(request);
+        }
+        if (now >= send_until(http, connection)) {
+            shutdown(connection->fd, SHUT_RDWR); /* libmicrohttpd sees the end of it and closes it */
+            connection->since = now;             /* once */
+            http->counts.cut++;
+            if (request) {
+                request->begun = now;
+            }
+        }
+    }
+}
+
+size_t http_poll(struct http *http, struct pollfd *ret) {
+    size_t count = 0;
+    ret[count++] = (struct pollfd){.fd = http->epoll, .events = POLLIN};
+    for (struct connection *connection = http->connections; connection; connection = connection->next) {
+        if (connection->request && connection->request->suspended && count <= http->options.connections) {
+            http->polled[count - 1] = connection;
+            ret[count++] = (struct pollfd){.fd = connection->fd, .events = POLLRDHUP};
+        }
+    }
+    http->polled_count = count - 1;
+    return count;
+}
+
+void connections_take(struct http *http, const struct pollfd *polled, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+        struct connection *connection = http->polled[i - 1];
+        if (polled[i].revents && connection && connection->request) {
+            connection->gone = true;
+            http_wake(connection->request);
+        }
+    }
+}
+
+int64_t connections_until(const struct http *http, int64_t until) {
+    for (const struct connection *connection = http->connections; connection; connection = connection->next) {
+        const struct http_request *request = connection->request;
+        if (request && request->waiting && request->wait_until < until) {
+            until = request->wait_until;
+        }
+    }
+    return until;
+}

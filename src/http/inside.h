@@ -1,0 +1,69 @@
+/*
+ * Inside of src/http: connections and the requests on them. What libmicrohttpd does with them is in http.c, their list
+ * and their time in connection.c. One thread.
+ */
+#ifndef OCTAVO_HTTP_INSIDE_H
+#define OCTAVO_HTTP_INSIDE_H
+
+#include "http/http.h"
+
+struct MHD_Connection;
+struct MHD_Daemon;
+struct MHD_PostProcessor;
+struct MHD_Response;
+
+struct connection {
+    struct connection *next, **link;
+    struct MHD_Connection *mhd;
+    int fd;
+    int64_t since; /* clock: it is here, or its last request ended */
+    struct http_request *request;
+    bool gone; /* the client has closed its side while it waits */
+};
+
+struct http {
+    struct http_options options;
+    struct MHD_Daemon *daemon;
+    int epoll;
+    struct connection *connections;
+    struct connection **polled; /* those of the last http_poll() */
+    size_t polled_count;
+    bool closing, quiet;
+    struct http_counts counts;
+};
+
+struct http_request {
+    struct http *http;
+    struct connection *connection;
+    const struct http_route *route; /* NULL: there is none */
+    char id[HTTP_ID_BYTES];
+    char *arguments[HTTP_ARGUMENTS];
+    void *state, *client;
+    int64_t retry_after; /* 0: as the options say */
+    int64_t body_bytes, body_taken;
+    int64_t begun;
+    bool uploading;
+    struct MHD_PostProcessor *post;
+    int error; /* of part(), to be answered when the body has come */
+    char *error_detail;
+    struct buffer headers; /* name NUL value NUL ..., of the answer */
+    struct MHD_Response *response;
+    int status;
+    bool waiting, suspended, timed_out, answered;
+    int64_t wait_until;
+};
+
+/* One more connection, into the list; until connection_end(). */
+struct connection *connection_begin(struct http *http, struct MHD_Connection *mhd, int fd);
+void connection_end(struct http *http, struct connection *connection);
+
+/* Wakes the requests whose clients have gone, as http_poll() has found them. */
+void connections_take(struct http *http, const struct pollfd *polled, size_t count);
+
+/* Wakes the requests whose time to wait is over, and cuts connections that are too slow. */
+void connections_tick(struct http *http, int64_t now);
+
+/* When the first of them is to be woken, but not after until. */
+int64_t connections_until(const struct http *http, int64_t until);
+
+#endif
