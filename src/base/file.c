@@ -58,7 +58,8 @@ int file_read_path(const char *path, size_t limit, char **ret, size_t *ret_lengt
     if (fd < 0) {
         return fail(ERR_NO_INPUT, "%s: %s", path, strerror(errno));
     }
-    return file_read(fd, limit, ret, ret_length);
+    int result = file_read(fd, limit, ret, ret_length);
+    return result ? fail(result, "%s: %s", path, error_detail()) : 0;
 }
 
 int file_write(int fd, const void *bytes, size_t length) {

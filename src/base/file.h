@@ -13,7 +13,7 @@ int take_fd(int *fd);
 /* Reads the rest of fd, at most limit bytes, into *ret (NUL-terminated; caller frees). ERR_NO_INPUT, ERR_TOO_LARGE. */
 int file_read(int fd, size_t limit, char **ret, size_t *ret_length);
 
-/* As file_read(), by name. */
+/* As file_read(), by name, which the detail of a failure begins with. */
 int file_read_path(const char *path, size_t limit, char **ret, size_t *ret_length);
 
 /* Writes all of bytes to fd. ERR_OUTPUT with the reason. */

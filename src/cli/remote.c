@@ -34,7 +34,7 @@ static int open_client(struct remote *remote) {
     const struct client_options conf = {
         .server = setting(options->server, "OCTAVO_SERVER", "http://127.0.0.1:8080"),
         .api_key = setting(options->api_key, "OCTAVO_API_KEY", NULL),
-        .ca_file = options->ca_file,
+        .ca_file = setting(options->ca_file, "OCTAVO_CACERT", NULL),
         .stop = remote->signal_fd,
     };
     return client_open(&conf, &remote->client);

@@ -118,7 +118,7 @@ static void judge_name(struct loading *loading, const char *variable, int length
 
 /* Those of Octavo that are no settings. */
 static bool is_known(const char *name) {
-    static const char *const others[] = {"config", "runtime", "engines", "packages", "server", "api_key"};
+    static const char *const others[] = {"config", "runtime", "engines", "packages", "server", "api_key", "cacert"};
     for (size_t i = 0; i < array_length(others); i++) {
         if (strcmp(name, others[i]) == 0) {
             return true;

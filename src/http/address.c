@@ -55,7 +55,7 @@ static int listen_on(const char *text, bool anywhere, const struct addrinfo *fou
     return 0;
 }
 
-static int url_of(int fd, char **ret) {
+static int address_of(int fd, char **ret) {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof(address);
     char host[NI_MAXHOST], port[NI_MAXSERV];
@@ -64,11 +64,11 @@ static int url_of(int fd, char **ret) {
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
         return fail(ERR_LISTEN, "the address of a socket: %s", strerror(errno));
     }
-    *ret = format(address.ss_family == AF_INET6 ? "http://[%s]:%s" : "http://%s:%s", host, port);
+    *ret = format(address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
     return 0;
 }
 
-int address_listen(const char *text, bool anywhere, int *ret_socket, char **ret_url) {
+int address_listen(const char *text, bool anywhere, int *ret_socket, char **ret_address) {
     char *host cleanup(drop_memory) = NULL, *port cleanup(drop_memory) = NULL;
     int result = split(text, &host, &port);
     if (result != 0) {
@@ -83,7 +83,7 @@ int address_listen(const char *text, bool anywhere, int *ret_socket, char **ret_
     int fd cleanup(drop_fd) = -1;
     result = listen_on(text, anywhere, found, &fd);
     freeaddrinfo(found);
-    result = result ? result : url_of(fd, ret_url);
+    result = result ? result : address_of(fd, ret_address);
     if (result == 0) {
         *ret_socket = take_fd(&fd);
     }

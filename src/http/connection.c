@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "http/inside.h"
+#include "http/tls.h"
 
 enum { BODY_BYTES_PER_SECOND = 4 * 1024 /* the slowest body */ };
 static const int64_t SECOND = 1000000000;
@@ -30,6 +31,7 @@ void connection_end(struct http *http, struct connection *connection) {
         http->polled[i] = http->polled[i] == connection ? NULL : http->polled[i];
     }
     http->counts.connections--;
+    tls_drop(&connection->tls);
     free(connection);
 }
 

@@ -16,6 +16,7 @@
 #include "http/problem.h"
 #include "http/request_id.h"
 #include "http/route.h"
+#include "http/tls.h"
 
 enum {
     HEADER_BYTES = 16 * 1024,    /* of a connection: headers, and what is read at a time */
@@ -396,7 +397,12 @@ static void connected(void *context, struct MHD_Connection *mhd, void **socket_c
     struct http *http = context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        *socket_context = connection_begin(http, mhd, fd);
+        struct connection *connection = connection_begin(http, mhd, fd);
+        if (http->options.tls) {
+            connection->tls = tls_keep(http->options.tls);
+            tls_attach(connection->tls, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
+        }
+        *socket_context = connection;
         return;
     }
     connection_end(http, *socket_context);
@@ -435,22 +441,45 @@ static void log_daemon(void *context, const char *pattern, va_list arguments) {
     log_line(LOG_DEBUG, "http: %s", line);
 }
 
+/* The certificate named here is the first one; which one a connection has is decided in connected(). */
+static struct MHD_Daemon *start_daemon(struct http *http) {
+    const struct http_options *options = &http->options;
+    const struct tls *tls = options->tls;
+    static char priorities[] = TLS_PRIORITIES;
+    struct MHD_OptionItem secure[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? tls_certificate(tls) : NULL},
+                                      {MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? tls_key(tls) : NULL},
+                                      {MHD_OPTION_HTTPS_PRIORITIES, 0, priorities},
+                                      {MHD_OPTION_END, 0, NULL}};
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_daemon, NULL, MHD_OPTION_LISTEN_SOCKET,
+        options->socket, MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)SILENT_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_NOTIFY_COMPLETED,
+        completed, http, MHD_OPTION_NOTIFY_CONNECTION, connected, http, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_ARRAY, tls ? secure : secure + array_length(secure) - 1, MHD_OPTION_END);
+}
+
 int http_open(const struct http_options *options, struct http **ret) {
     struct http *http cleanup(http_drop) = alloc(1, sizeof(*http));
     http->options = *options;
+    http->options.tls = options->tls ? tls_keep(options->tls) : NULL;
     http->polled = alloc(options->connections, sizeof(struct connection *));
-    http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, http,
-        MHD_OPTION_EXTERNAL_LOGGER, log_daemon, NULL, MHD_OPTION_LISTEN_SOCKET, options->socket,
-        MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENT_SECONDS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_NOTIFY_COMPLETED, completed, http,
-        MHD_OPTION_NOTIFY_CONNECTION, connected, http, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
+    if (options->tls && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES) {
+        return fail(ERR_TLS, "the libmicrohttpd of this machine was built without TLS");
+    }
+    http->daemon = start_daemon(http);
     if (!http->daemon) {
         return fail(ERR_INTERNAL, "the HTTP daemon did not start");
     }
     http->epoll = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     *ret = take(http);
     return 0;
+}
+
+void http_follow_tls(struct http *http, struct tls *tls) {
+    struct tls *old = http->options.tls;
+    http->options.tls = tls_keep(tls);
+    tls_drop(&old);
 }
 
 void http_quiesce(struct http *http) {
@@ -472,6 +501,7 @@ void http_drop(struct http **http) {
         MHD_stop_daemon(own->daemon);
     }
     if (own) {
+        tls_drop(&own->options.tls);
         free(own->polled);
         free(own);
     }

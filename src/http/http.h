@@ -1,5 +1,6 @@
 /*
- * HTTP/1.1 over libmicrohttpd (whose only home is http.c), inside the owner's event loop: no threads. For each request
+ * HTTP/1.1, with TLS or without, over libmicrohttpd (whose only home is http.c), inside the owner's event loop: no
+ * threads. For each request
  *
  *   begin()   its headers are in: the route may answer at once, a body is not read then (a small one is passed over)
  *   part()    some of its body has come, if the route takes one
@@ -22,6 +23,7 @@
 struct http;
 struct http_request;
 struct json;
+struct tls;
 
 /* Some bytes of a body: of the part of a multipart body with this name, or of a raw body, whose name is "file". */
 struct http_part {
@@ -49,6 +51,7 @@ enum { HTTP_ARGUMENTS = 2, HTTP_ID_BYTES = 65, HTTP_UPLOAD_BYTES = 64 * 1024 /* 
 struct http_options {
     int socket;                      /* listening; taken over */
     const struct http_route *routes; /* the last has a NULL method */
+    struct tls *tls;                 /* kept; NULL: none */
     int64_t body_limit;              /* bytes */
     unsigned connections;
     int64_t send_seconds; /* for a request's headers; a body may take so long and a second for each 4 kB of it */
@@ -61,6 +64,9 @@ struct http_options {
 
 /* Opens it; options are copied, routes borrowed. The caller drops *ret. ERR_INTERNAL. */
 int http_open(const struct http_options *options, struct http **ret);
+
+/* Connections that begin from now on have this certificate; for one that was opened with TLS. */
+void http_follow_tls(struct http *http, struct tls *tls);
 
 /* Ends all requests, the waiting ones too, and closes all connections. */
 void http_drop(struct http **http);

@@ -15,6 +15,7 @@ struct MHD_Response;
 struct connection {
     struct connection *next, **link;
     struct MHD_Connection *mhd;
+    struct tls *tls; /* that it has begun with; NULL: none */
     int fd;
     int64_t since; /* clock: it is here, or its last request ended */
     struct http_request *request;

@@ -196,7 +196,7 @@ int catalog_load(const char *path, struct catalog *ret) {
     struct json *json cleanup(json_drop) = NULL;
     int result = file_read_path(path, MAX_BYTES, &text, &length);
     if (result != 0) {
-        return fail(ERR_BAD_MODEL, "catalog %s: %s", path, error_detail());
+        return fail(ERR_BAD_MODEL, "catalog %s", error_detail());
     }
     if (yaml_parse(text, length, &json) != 0) {
         return fail(ERR_BAD_MODEL, "catalog %s:%s", path, error_detail());

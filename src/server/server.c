@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "http/address.h"
+#include "http/tls.h"
 #include "pool/settings.h"
 #include "server/notify.h"
 #include "server/runner.h"
@@ -35,7 +36,8 @@ struct server {
     struct tasks *tasks;
     struct api *api;
     struct http *http;
-    char *url;
+    char *address;   /* HOST:PORT */
+    struct tls *tls; /* NULL: there is none */
     int signal_fd;
     int64_t drain_until, close_at; /* clock; 0: it is not draining, or not done yet */
 };
@@ -80,8 +82,32 @@ static struct tasks_limits tasks_limits_of(const struct options *options) {
                                  .kept_bytes = options->keep_bytes};
 }
 
+static int load_tls(const struct options *options, struct tls **ret) {
+    if (!options->tls_certificate && !options->tls_key) {
+        return 0;
+    }
+    if (!options->tls_certificate || !options->tls_key) {
+        return fail(ERR_CONFIG, "%s is given without %s", options->tls_key ? "tls.key" : "tls.certificate",
+                    options->tls_key ? "tls.certificate" : "tls.key");
+    }
+    int result = tls_load(options->tls_certificate, options->tls_key, ret);
+    char *warning cleanup(drop_memory) = result == 0 ? tls_warning(*ret, clock_wall()) : NULL;
+    if (warning) {
+        log_line(LOG_WARNING, "%s", warning);
+    }
+    return result;
+}
+
+static void follow_tls(struct server *server, struct tls **fresh) {
+    tls_drop(&server->tls);
+    server->tls = take(*fresh);
+    if (server->tls) {
+        http_follow_tls(server->http, server->tls);
+    }
+}
+
 /* All of it was read and is right. */
-static void follow(struct server *server, struct options *fresh, const struct keys *keys) {
+static void follow(struct server *server, struct options *fresh, const struct keys *keys, struct tls **tls) {
     struct buffer kept cleanup(buffer_done) = {0};
     const struct options *options = server->options;
     options_follow(server->options, fresh, &kept);
@@ -91,12 +117,14 @@ static void follow(struct server *server, struct options *fresh, const struct ke
     if (server->access) {
         access_follow(server->access, keys, &limits);
     }
+    follow_tls(server, tls);
     tasks_follow(server->tasks, &tasks_limits);
     if (pool_follow(&server->runner.pool, &conf) != 0) {
         log_line(LOG_ERROR, "the settings of memory: %s: %s", error_sentence(ERR_INTERNAL), error_detail());
     }
     api_wake_all(server->api); /* who waits with a key that is removed */
-    log_line(LOG_INFO, "settings%s are read again", server->access ? " and keys" : "");
+    log_line(LOG_INFO, "settings%s%s are read again", server->access ? ", keys" : "",
+             server->tls ? ", certificate" : "");
     if (kept.length > 0) {
         log_line(LOG_WARNING, "changed, but taken only when the server is started again: %s", kept.data);
     }
@@ -105,10 +133,12 @@ static void follow(struct server *server, struct options *fresh, const struct ke
 static void reload(struct server *server) {
     struct options fresh cleanup(options_done) = {0};
     struct keys keys cleanup(keys_done) = {0};
+    struct tls *tls cleanup(tls_drop) = NULL;
     int result = server->source->read(server->source->context, &fresh);
     result = result == 0 && server->access ? keys_load(server->options->keys, &keys) : result;
+    result = result ? result : load_tls(server->options, &tls);
     if (result == 0) {
-        follow(server, &fresh, &keys);
+        follow(server, &fresh, &keys, &tls);
     } else {
         log_line(LOG_ERROR, "all stays as it was: %s: %s", error_sentence(result), error_detail());
     }
@@ -221,6 +251,7 @@ static int open_tasks(struct server *server) {
 static int open_http(struct server *server, int *listening) {
     const struct http_options options = {.socket = *listening,
                                          .routes = api_routes,
+                                         .tls = server->tls,
                                          .body_limit = server->options->max_upload,
                                          .connections = (unsigned)server->options->connections,
                                          .send_seconds = server->options->send_timeout,
@@ -257,6 +288,7 @@ static int open_access(struct server *server) {
 static int start(struct server *server) {
     const struct options *options = server->options;
     int result = open_access(server);
+    result = result ? result : load_tls(options, &server->tls);
     if (result != 0) {
         return result;
     }
@@ -272,7 +304,7 @@ static int start(struct server *server) {
     umask(077);           /* documents are nobody else's business */
     open_signals(server); /* before the guard's thread begins */
     server->api = api_new(&host);
-    result = address_listen(options->listen, server->access || options->open, &listening, &server->url);
+    result = address_listen(options->listen, server->access || options->open, &listening, &server->address);
     result = result ? result : open_tasks(server);
     result = result ? result : runner_open(&server->runner, options);
     if (result != 0) {
@@ -287,8 +319,9 @@ static int start(struct server *server) {
 static void tell_start(const struct server *server) {
     int64_t queued, running, bytes;
     tasks_live(server->tasks, &queued, &running, &bytes);
-    char *line cleanup(drop_memory) = format("octavo serves %s, data in %s, %lld task%s in the queue\n", server->url,
-                                             server->options->data, (long long)queued, queued == 1 ? "" : "s");
+    char *line cleanup(drop_memory) =
+        format("octavo serves http%s://%s, data in %s, %lld task%s in the queue\n", server->tls ? "s" : "",
+               server->address, server->options->data, (long long)queued, queued == 1 ? "" : "s");
     int result = file_write(STDOUT_FILENO, line, strlen(line));
     (void)result; /* whoever closed it does not want to know */
     notify("READY=1");
@@ -325,6 +358,7 @@ int server_run(struct options *options, const struct server_source *source) {
     api_drop(&server.api);
     access_drop(&server.access);
     drop_fd(&server.signal_fd);
-    free(server.url);
+    tls_drop(&server.tls);
+    free(server.address);
     return result ? fail(result, "%s", detail) : 0;
 }

@@ -17,8 +17,9 @@ BIN = Path(os.environ.get("OCTAVO_BIN", Path(__file__).resolve().parents[2] / "b
 class Server:
     """`octavo serve` on a free port; stopped, and checked to have ended well, at the end of a with block."""
 
-    def __init__(self, data, *options, environment=None, before=(), host="127.0.0.1"):
+    def __init__(self, data, *options, environment=None, before=(), host="127.0.0.1", tls=None):
         self.data, self.options, self.before, self.host = data, options, before, host
+        self.tls = tls  # what its clients trust, an SSLContext; None: no TLS
         self.environment = dict(os.environ, **(environment or {}))
         self.process = None
         self.log = []
@@ -31,7 +32,7 @@ class Server:
              *map(str, self.options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
         self.first = self.process.stdout.readline()
-        match = re.match(rf"octavo serves http://{re.escape(self.host)}:(\d+), ", self.first)
+        match = re.match(rf"octavo serves http{'s' if self.tls else ''}://{re.escape(self.host)}:(\d+), ", self.first)
         assert match, self.first + self.process.stderr.read()
         self.port = int(match[1])
         self.reader = threading.Thread(target=self._read_log, daemon=True)
@@ -66,6 +67,8 @@ class Server:
         self.wait()
 
     def connect(self, timeout=60):
+        if self.tls:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.tls)
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def request(self, method, path, body=None, headers=None, timeout=60):

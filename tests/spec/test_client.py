@@ -17,7 +17,7 @@ from server import Server
 
 ID = r"[0-9a-hjkmnp-tv-z]{26}"
 PLAIN = {name: value for name, value in os.environ.items()
-         if name not in ("OCTAVO_SERVER", "OCTAVO_API_KEY") and not name.lower().endswith("_proxy")}
+         if name not in ("OCTAVO_SERVER", "OCTAVO_API_KEY", "OCTAVO_CACERT") and not name.lower().endswith("_proxy")}
 
 
 def address(port):
