@@ -62,5 +62,6 @@ void api_direct_over(struct direct *direct);
 /* For http_options. */
 int api_admit(void *context, struct http_request *request);
 int64_t api_retry_after(void *context);
+void api_over(void *context, const struct http_request *request, const struct http_end *end);
 
 #endif

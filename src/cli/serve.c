@@ -30,7 +30,8 @@ static int read_options(void *context, struct options *ret) {
 static void open_log(const struct options *options) {
     bool json = strcmp(options->log_format, "json") == 0 ||
                 (strcmp(options->log_format, "auto") == 0 && !isatty(STDERR_FILENO));
-    log_open("octavo", options->quiet ? LOG_WARNING : LOG_INFO);
+    enum log_level level = log_level_of(options->log_level);
+    log_open("octavo", options->quiet && level > LOG_WARNING ? LOG_WARNING : level);
     log_set_format(json ? LOG_JSON : LOG_TEXT);
 }
 

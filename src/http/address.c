@@ -55,16 +55,23 @@ static int listen_on(const char *text, bool anywhere, const struct addrinfo *fou
     return 0;
 }
 
+char *address_text(const struct sockaddr *address) {
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    bool is_six = address->sa_family == AF_INET6;
+    socklen_t length = is_six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    if (getnameinfo(address, length, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+        return copy_string("?");
+    }
+    return format(is_six ? "[%s]:%s" : "%s:%s", host, port);
+}
+
 static int address_of(int fd, char **ret) {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof(address);
-    char host[NI_MAXHOST], port[NI_MAXSERV];
-    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
-        getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port, sizeof(port),
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
         return fail(ERR_LISTEN, "the address of a socket: %s", strerror(errno));
     }
-    *ret = format(address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    *ret = address_text((const struct sockaddr *)&address);
     return 0;
 }
 

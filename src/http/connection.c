@@ -4,16 +4,22 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "http/address.h"
 #include "http/inside.h"
 #include "http/tls.h"
 
 enum { BODY_BYTES_PER_SECOND = 4 * 1024 /* the slowest body */ };
 static const int64_t SECOND = 1000000000;
 
-struct connection *connection_begin(struct http *http, struct MHD_Connection *mhd, int fd) {
+struct connection *connection_begin(struct http *http, struct MHD_Connection *mhd, int fd,
+                                    const struct sockaddr *peer) {
     struct connection *connection = alloc(1, sizeof(*connection));
-    *connection = (struct connection){
-        .next = http->connections, .link = &http->connections, .mhd = mhd, .fd = fd, .since = clock_now()};
+    *connection = (struct connection){.next = http->connections,
+                                      .link = &http->connections,
+                                      .mhd = mhd,
+                                      .fd = fd,
+                                      .peer = address_text(peer),
+                                      .since = clock_now()};
     if (connection->next) {
         connection->next->link = &connection->next;
     }
@@ -32,6 +38,7 @@ void connection_end(struct http *http, struct connection *connection) {
     }
     http->counts.connections--;
     tls_drop(&connection->tls);
+    free(connection->peer);
     free(connection);
 }
 
@@ -55,13 +62,10 @@ void connections_tick(struct http *http, int64_t now) {
             request->timed_out = true;
             http_wake(request);
         }
-        if (now >= send_until(http, connection)) {
+        if (!connection->cut && now >= send_until(http, connection)) {
             shutdown(connection->fd, SHUT_RDWR); /* libmicrohttpd sees the end of it and closes it */
-            connection->since = now;             /* once */
+            connection->cut = true;
             http->counts.cut++;
-            if (request) {
-                request->begun = now;
-            }
         }
     }
 }

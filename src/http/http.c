@@ -101,6 +101,7 @@ static void set_response(struct http_request *request, int status, const char *t
 void http_answer(struct http_request *request, int status, const char *type, struct buffer *body) {
     size_t length = body->length;
     char *bytes = buffer_take(body);
+    request->sent = (int64_t)length;
     set_response(request, status, type, MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE));
 }
 
@@ -181,6 +182,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *to, size_t mo
     size_t rest = sending->piece.length - sending->sent, length = rest < most ? rest : most;
     memcpy(to, sending->piece.data + sending->sent, length);
     sending->sent += length;
+    sending->request->sent += (int64_t)length;
     return (ssize_t)length;
 }
 
@@ -338,6 +340,30 @@ static enum MHD_Result finish(struct http_request *request) {
     return MHD_YES;
 }
 
+/* For people: without what could steer a terminal or look like another field of a line. */
+static void show(const char *text, size_t most, char *ret) {
+    size_t length = 0;
+    for (; text[length] && length < most; length++) {
+        ret[length] = text[length] > 0x20 && text[length] < 0x7F ? text[length] : '?';
+    }
+    ret[length] = '\0';
+}
+
+static void tell_end(const struct http_request *request, bool complete) {
+    const struct http_options *options = &request->http->options;
+    bool has_body = request->answered && strcmp(request->method, "HEAD") != 0;
+    const struct http_end end = {.method = request->method,
+                                 .path = request->path,
+                                 .status = request->answered ? request->status : HTTP_NO_ANSWER,
+                                 .bytes = has_body ? request->sent : 0,
+                                 .complete = request->answered && complete,
+                                 .nanoseconds = clock_now() - request->begun,
+                                 .peer = request->connection->peer};
+    if (options->over) {
+        options->over(options->context, request, &end);
+    }
+}
+
 static struct connection *connection_of(struct MHD_Connection *mhd) {
     return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
@@ -359,6 +385,8 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
     *state = request;
     request->connection->request = request;
     request->http->counts.requests++;
+    show(method, METHOD_SHOWN, request->method);
+    show(path, PATH_SHOWN, request->path);
     request_id_choose(http_header(request, "X-Request-Id"), request->id);
     begin(request, method, path);
     /* Who asks first is answered at once; who sends a small body anyhow finds the answer behind it. */
@@ -368,11 +396,12 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
 
 static void completed(void *context, struct MHD_Connection *mhd, void **state, enum MHD_RequestTerminationCode reason) {
     struct http_request *request = *state;
-    (void)context, (void)mhd, (void)reason;
+    (void)context, (void)mhd;
     if (!request) {
         return;
     }
     end_upload(request);
+    tell_end(request, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     if (request->route && request->route->end) {
         request->route->end(request->http->options.context, request);
     }
@@ -397,7 +426,8 @@ static void connected(void *context, struct MHD_Connection *mhd, void **socket_c
     struct http *http = context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        struct connection *connection = connection_begin(http, mhd, fd);
+        const struct sockaddr *peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+        struct connection *connection = connection_begin(http, mhd, fd, peer);
         if (http->options.tls) {
             connection->tls = tls_keep(http->options.tls);
             tls_attach(connection->tls, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);

@@ -48,6 +48,17 @@ struct http_route {
 
 enum { HTTP_ARGUMENTS = 2, HTTP_ID_BYTES = 65, HTTP_UPLOAD_BYTES = 64 * 1024 /* held of a body on its way */ };
 
+/* A request that is over. Texts are borrowed. */
+struct http_end {
+    const char *method, *path; /* without parameters, cut if need be; what is no visible sign of ASCII is "?" */
+    int status;                /* HTTP_NO_ANSWER: the client went away, or was cut, before there was one */
+    int64_t bytes;             /* of the answer's body; of a stream: that were sent */
+    bool complete;             /* all of the answer was sent */
+    int64_t nanoseconds;       /* since its headers were in */
+    const char *peer;          /* "127.0.0.1:51234" */
+};
+enum { HTTP_NO_ANSWER = 499 };
+
 struct http_options {
     int socket;                      /* listening; taken over */
     const struct http_route *routes; /* the last has a NULL method */
@@ -60,6 +71,8 @@ struct http_options {
     int64_t (*retry_after)(void *context);
     /* Asked before a route is, unless it is NULL: a failure is answered, nothing of the body is taken. */
     int (*admit)(void *context, struct http_request *request);
+    /* Told of each request that is over, before end() of its route, unless it is NULL. */
+    void (*over)(void *context, const struct http_request *request, const struct http_end *end);
 };
 
 /* Opens it; options are copied, routes borrowed. The caller drops *ret. ERR_INTERNAL. */

@@ -11,15 +11,20 @@ struct MHD_Connection;
 struct MHD_Daemon;
 struct MHD_PostProcessor;
 struct MHD_Response;
+struct sockaddr;
+
+enum { METHOD_SHOWN = 16, PATH_SHOWN = 128 }; /* bytes of them that are told */
 
 struct connection {
     struct connection *next, **link;
     struct MHD_Connection *mhd;
     struct tls *tls; /* that it has begun with; NULL: none */
     int fd;
+    char *peer;    /* HOST:PORT */
     int64_t since; /* clock: it is here, or its last request ended */
     struct http_request *request;
     bool gone; /* the client has closed its side while it waits */
+    bool cut;  /* it was too slow */
 };
 
 struct http {
@@ -37,7 +42,7 @@ struct http_request {
     struct http *http;
     struct connection *connection;
     const struct http_route *route; /* NULL: there is none */
-    char id[HTTP_ID_BYTES];
+    char id[HTTP_ID_BYTES], method[METHOD_SHOWN + 1], path[PATH_SHOWN + 1];
     char *arguments[HTTP_ARGUMENTS];
     void *state, *client;
     int64_t retry_after; /* 0: as the options say */
@@ -50,12 +55,13 @@ struct http_request {
     struct buffer headers; /* name NUL value NUL ..., of the answer */
     struct MHD_Response *response;
     int status;
+    int64_t sent; /* bytes of the answer's body */
     bool waiting, suspended, timed_out, answered;
     int64_t wait_until;
 };
 
-/* One more connection, into the list; until connection_end(). */
-struct connection *connection_begin(struct http *http, struct MHD_Connection *mhd, int fd);
+/* One more connection, into the list; until connection_end(). peer is copied. */
+struct connection *connection_begin(struct http *http, struct MHD_Connection *mhd, int fd, const struct sockaddr *peer);
 void connection_end(struct http *http, struct connection *connection);
 
 /* Wakes the requests whose clients have gone, as http_poll() has found them. */

@@ -257,7 +257,8 @@ static int open_http(struct server *server, int *listening) {
                                          .send_seconds = server->options->send_timeout,
                                          .context = server->api,
                                          .retry_after = api_retry_after,
-                                         .admit = api_admit};
+                                         .admit = api_admit,
+                                         .over = api_over};
     int result = http_open(&options, &server->http);
     if (result == 0) {
         take_fd(listening);
