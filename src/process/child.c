@@ -18,6 +18,33 @@
 #include "base/memory.h"
 #include "process/message.h"
 
+/* Those that were started and not ended yet: they are waited for by name. */
+static pid_t *own;
+static size_t own_count;
+
+static bool is_own(pid_t pid) {
+    for (size_t i = 0; i < own_count; i++) {
+        if (own[i] == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_own(pid_t pid) {
+    own = resize(own, own_count + 1, sizeof(*own));
+    own[own_count++] = pid;
+}
+
+static void remove_own(pid_t pid) {
+    for (size_t i = 0; i < own_count; i++) {
+        if (own[i] == pid) {
+            own[i] = own[--own_count];
+            return;
+        }
+    }
+}
+
 /* Standard input and output lead nowhere (what a library prints there must not end up in our results). */
 static void fill_actions(posix_spawn_file_actions_t *actions, int socket) {
     posix_spawn_file_actions_init(actions);
@@ -69,6 +96,7 @@ int child_start(const char *name, struct child *ret) {
     if (result != 0) {
         return result;
     }
+    add_own(child.pid);
     child.pid_fd = pidfd_open(child.pid, 0);
     child.socket = take_fd(&ours);
     if (child.pid_fd < 0) {
@@ -99,6 +127,7 @@ void child_end(struct child *child, struct obituary *ret_obituary) {
     struct rusage usage = {0};
     while (wait4(child->pid, &status, 0, &usage) < 0 && errno == EINTR) {
     }
+    remove_own(child->pid);
     drop_fd(&child->socket);
     drop_fd(&child->pid_fd);
     *child = (struct child){.pid_fd = -1, .socket = -1};
@@ -116,6 +145,19 @@ void child_leave(struct child *child, int milliseconds, struct obituary *ret_obi
     while (poll(&end, 1, milliseconds) < 0 && errno == EINTR) {
     }
     child_end(child, ret_obituary);
+}
+
+bool child_reap_orphans(void) {
+    for (;;) {
+        siginfo_t found = {0};
+        if (waitid(P_ALL, 0, &found, WEXITED | WNOHANG | WNOWAIT) != 0 || found.si_pid == 0) {
+            return true;
+        }
+        if (is_own(found.si_pid)) {
+            return false; /* it hides who is behind it until child_end() */
+        }
+        waitid(P_PID, (id_t)found.si_pid, &found, WEXITED | WNOHANG);
+    }
 }
 
 char *obituary_text(const char *name, const struct obituary *obituary) {

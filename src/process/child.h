@@ -33,6 +33,13 @@ void child_end(struct child *child, struct obituary *ret_obituary);
 /* Closes our end and waits up to milliseconds for the child to leave by itself, then child_end(). */
 void child_leave(struct child *child, int milliseconds, struct obituary *ret_obituary);
 
+/*
+ * For a process that inherits the children of others, as process 1 does: waits for those that have ended and were not
+ * started here. False: one of our own has ended too and hides the rest, so call it again after child_end(). Never
+ * blocks.
+ */
+bool child_reap_orphans(void);
+
 /* One line for people: "octavo-raster was killed by signal 11 (Segmentation fault)". Caller frees. */
 char *obituary_text(const char *name, const struct obituary *obituary);
 

@@ -19,6 +19,7 @@
 #include "http/address.h"
 #include "http/tls.h"
 #include "pool/settings.h"
+#include "process/child.h"
 #include "server/notify.h"
 #include "server/runner.h"
 
@@ -40,6 +41,8 @@ struct server {
     struct tls *tls; /* NULL: there is none */
     int signal_fd;
     int64_t drain_until, close_at; /* clock; 0: it is not draining, or not done yet */
+    int64_t watchdog, watchdog_at; /* nanoseconds, 0: there is none; clock */
+    bool orphans;                  /* some that have ended may have to be waited for */
 };
 
 /* Signals */
@@ -48,6 +51,10 @@ static void open_signals(struct server *server) {
     static const int all[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     sigset_t set;
     sigemptyset(&set);
+    if (getpid() == 1) { /* in a container: whoever loses his parent is left to us */
+        sigaddset(&set, SIGCHLD);
+        server->orphans = true;
+    }
     for (size_t i = 0; i < array_length(all); i++) {
         sigaddset(&set, all[i]);
     }
@@ -131,6 +138,7 @@ static void follow(struct server *server, struct options *fresh, const struct ke
 }
 
 static void reload(struct server *server) {
+    notify_reload(clock_now());
     struct options fresh cleanup(options_done) = {0};
     struct keys keys cleanup(keys_done) = {0};
     struct tls *tls cleanup(tls_drop) = NULL;
@@ -142,6 +150,7 @@ static void reload(struct server *server) {
     } else {
         log_line(LOG_ERROR, "all stays as it was: %s: %s", error_sentence(result), error_detail());
     }
+    notify("READY=1");
 }
 
 static void take_signal(struct server *server, int64_t now) {
@@ -153,6 +162,8 @@ static void take_signal(struct server *server, int64_t now) {
         pool_dump(&server->runner.pool, "signal");
     } else if (info.ssi_signo == SIGHUP) {
         reload(server);
+    } else if (info.ssi_signo == SIGCHLD) {
+        server->orphans = true;
     } else if (server->drain_until == 0) {
         begin_drain(server, now);
     } else { /* the store has all that matters; what was running is queued at the next start */
@@ -177,6 +188,7 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 static int milliseconds_to_wait(struct server *server, int64_t now) {
     int64_t until = earlier(http_until(server->http, now), runner_until(&server->runner, now));
     until = earlier(until, tasks_until(server->tasks));
+    until = server->watchdog > 0 ? earlier(until, server->watchdog_at) : until;
     if (server->drain_until > 0) {
         until = earlier(until, server->close_at > 0 ? server->close_at : server->drain_until);
     }
@@ -201,12 +213,21 @@ static bool has_ended(struct server *server, int64_t now) {
     return server->close_at > 0 && (counts.connections == 0 || now >= server->close_at);
 }
 
+static void tell_watchdog(struct server *server, int64_t now) {
+    if (server->watchdog > 0 && now >= server->watchdog_at) {
+        notify("WATCHDOG=1");
+        server->watchdog_at = now + server->watchdog;
+    }
+}
+
 static void loop(struct server *server) {
     size_t connections = (size_t)server->options->connections;
     size_t most = 1 + HTTP_POLLED(connections) + POOL_POLLED(server->options->jobs);
     struct pollfd *polled cleanup(drop_memory) = alloc(most, sizeof(*polled));
     for (;;) {
         int64_t now = clock_now();
+        tell_watchdog(server, now);
+        server->orphans = server->orphans && !child_reap_orphans();
         tasks_tick(server->tasks, now);
         runner_step(&server->runner, now);
         note_uploads(server);
@@ -341,7 +362,7 @@ static int settle(struct server *server) {
 }
 
 int server_run(struct options *options, const struct server_source *source) {
-    struct server server = {.options = options, .source = source, .signal_fd = -1};
+    struct server server = {.options = options, .source = source, .signal_fd = -1, .watchdog = notify_watchdog()};
     int result = start(&server);
     if (result == 0) {
         tell_start(&server);

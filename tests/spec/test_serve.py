@@ -643,16 +643,73 @@ def test_without_models_it_says_so_and_keeps_the_tasks(tmp_path):
         assert server.wait_for_end(task)["state"] == "done"
 
 
-def test_supervisor_is_notified(tmp_path):
-    path = tmp_path / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
-        supervisor.bind(str(path))
-        supervisor.settimeout(20)
-        with Server(tmp_path / "data", environment={"NOTIFY_SOCKET": str(path)}) as server:
-            assert supervisor.recv(100) == b"READY=1"
-            server.process.send_signal(signal.SIGTERM)
-            assert supervisor.recv(100) == b"STOPPING=1"
-            server.wait()
+@pytest.fixture
+def supervisor(tmp_path):
+    """Hears what a server says that is started with it as $NOTIFY_SOCKET."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(20)
+        yield listening
+
+
+def test_supervisor_is_notified(tmp_path, supervisor):
+    with Server(tmp_path / "data", environment={"NOTIFY_SOCKET": supervisor.getsockname(), "WATCHDOG_PID": "1",
+                                                "WATCHDOG_USEC": "1000"}) as server:  # another's watchdog
+        assert supervisor.recv(100) == b"READY=1"
+        before = time.clock_gettime(time.CLOCK_MONOTONIC)
+        server.process.send_signal(signal.SIGHUP)
+        reloading, at = supervisor.recv(100).decode().split("\nMONOTONIC_USEC=")
+        assert reloading == "RELOADING=1" and before <= int(at) / 1e6 <= time.clock_gettime(time.CLOCK_MONOTONIC)
+        assert supervisor.recv(100) == b"READY=1"
+        server.process.send_signal(signal.SIGTERM)
+        assert supervisor.recv(100) == b"STOPPING=1"
+        server.wait()
+
+
+@pytest.mark.parametrize("before", [(), ("sh", "-c", 'WATCHDOG_PID=$$ exec "$@"', "sh")], ids=["any process", "this one"])
+def test_watchdog_hears_from_a_loop_that_goes_on(tmp_path, supervisor, before):
+    """An idle server would sleep for a second: it is woken for the watchdog."""
+    with Server(tmp_path / "data", before=before, environment={"NOTIFY_SOCKET": supervisor.getsockname(),
+                                                               "WATCHDOG_USEC": "400000"}) as server:
+        assert supervisor.recv(100) == b"READY=1"
+        began = time.monotonic()
+        assert [supervisor.recv(100) for _ in range(5)] == [b"WATCHDOG=1"] * 5
+        assert 0.7 < time.monotonic() - began < 5
+
+
+class ProcessOne(Server):
+    """The server as the first process of a name space, as in a container; main is its id outside."""
+
+    def start(self):
+        super().start()
+        self.main, = children_of(self.process.pid)
+
+    def stop(self, number=signal.SIGTERM, timeout=60):
+        os.kill(self.main, number)
+        return self.wait(timeout)
+
+
+def test_works_as_process_one(tmp_path):
+    """Orphans of others are waited for; its own children are not mixed up with them; signals mean what they mean."""
+    space = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+    if subprocess.run([*space, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("a name space of processes is not allowed here")
+
+    def make_orphan():
+        subprocess.run(["nsenter", "-p", "-t", str(server.main), "sh", "-c", "sleep 0.2 & exit"], check=True)
+
+    with ProcessOne(tmp_path / "data", before=space) as server:
+        task = server.submit(pdf(1))
+        for _ in range(3):
+            make_orphan()
+        assert server.wait_for_end(task)["state"] == "done"
+        worker, = [pid for pid in children_of(server.main) if "octavo-worker" in read_or_empty(Path(f"/proc/{pid}/comm"))]
+        make_orphan()
+        os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: any("octavo-worker was killed by signal 9" in line for line in server.log))
+        assert server.wait_for_end(server.submit(pdf(1)))["state"] == "done"
+        wait_for(lambda: not any("sleep" in read_or_empty(Path(f"/proc/{pid}/stat")) for pid in children_of(server.main)))
+        assert server.stop() == 0
 
 
 def small_disk(folder, megabytes):

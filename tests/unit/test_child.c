@@ -1,4 +1,5 @@
 /* Child processes. The children are this very program: OCTAVO_TEST_CHILD says what they do. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -180,6 +181,23 @@ static void child_dies_with_its_parent(void **state) {
     assert_true(clock_seconds(clock_now() - start_time) < 1);
 }
 
+static void orphans_are_waited_for_and_no_others(void **state) {
+    (void)state;
+    siginfo_t info;
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    struct child own = start("status"), child = start("parent");
+    pid_t grandchild = (pid_t)said(&child, "pid");
+    child_end(&child, NULL);
+    assert_int_equal(waitid(P_PID, (id_t)own.pid, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(waitid(P_PID, (id_t)grandchild, &info, WEXITED | WNOWAIT), 0);
+    assert_false(child_reap_orphans()); /* our own is in front of it */
+    assert_obituary(&own, "octavo-raster ended with status 7");
+    assert_true(child_reap_orphans());
+    assert_int_equal(waitpid(grandchild, NULL, 0), -1);
+    assert_int_equal(errno, ECHILD);
+    assert_true(child_reap_orphans());
+}
+
 static void missing_program_is_told(void **state) {
     (void)state;
     struct child child;
@@ -201,6 +219,7 @@ int main(void) {
         cmocka_unit_test(child_leaves_no_core),
         cmocka_unit_test(signals_are_not_inherited),
         cmocka_unit_test(child_dies_with_its_parent),
+        cmocka_unit_test(orphans_are_waited_for_and_no_others),
         cmocka_unit_test(missing_program_is_told),
     };
     return cmocka_run_group_tests_name("child", tests, NULL, NULL);
