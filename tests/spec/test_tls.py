@@ -42,18 +42,15 @@ def folder(tmp_path_factory):
     return path
 
 
-def use(folder, name):
-    for end in ("pem", "key"):
-        shutil.copy(folder / f"{name}.{end}", folder / f"server.{end}")
+def serve(data, certificate, key, **options):
+    return Server(data, "--tls-certificate", certificate, "--tls-key", key, **options)
 
 
 @pytest.fixture(scope="module")
 def server(folder):
     require_models()
-    use(folder, "first")
-    with Server(folder / "data", "--tls-certificate", folder / "server.pem", "--tls-key", folder / "server.key",
-                environment={"OCTAVO_SERVER_SEND_TIMEOUT": str(PATIENCE)},
-                tls=trusting(folder / "first.pem", folder / "second.pem")) as running:
+    with serve(folder / "data", folder / "first.pem", folder / "first.key", tls=trusting(folder / "first.pem"),
+               environment={"OCTAVO_SERVER_SEND_TIMEOUT": str(PATIENCE)}) as running:
         yield running
 
 
@@ -135,41 +132,46 @@ def test_who_does_not_shake_hands_is_cut(server):
     assert server.get("/healthz").status == 200
 
 
-def test_certificate_is_read_again(server, folder):
-    def reload(name, told):
+def test_certificate_is_read_again(folder, tmp_path):
+    certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
+
+    def use(certificate_name, key_name):
+        shutil.copy(folder / f"{certificate_name}.pem", certificate)
+        shutil.copy(folder / f"{key_name}.key", key)
+
+    def reload(certificate_name, key_name, told):
         server.log.clear()
-        use(folder, name)
+        use(certificate_name, key_name)
         server.process.send_signal(signal.SIGHUP)
         wait_for(lambda: any(told in line for line in server.log))
 
     first, second = trusting(folder / "first.pem"), trusting(folder / "second.pem")
-    kept, early = server.connect(), dial(server)
-    kept.request("GET", "/healthz")
-    assert kept.getresponse().read()
-    reload("second", "settings, certificate are read again")
-    shake_hands(server, second).close()
-    with pytest.raises(ssl.SSLCertVerificationError):
-        shake_hands(server, first)
-    kept.request("GET", "/healthz")
-    assert kept.getresponse().status == 200
-    kept.close()
-    shake_hands(server, first, early).close()  # it connected before, and began with the old one
-    (folder / "third.pem").write_bytes((folder / "first.pem").read_bytes())
-    (folder / "third.key").write_bytes((folder / "second.key").read_bytes())
-    reload("third", "it is not the key of the certificate")
-    assert any("all stays as it was" in line for line in server.log)
-    shake_hands(server, second).close()
-    reload("first", "settings, certificate are read again")
-    shake_hands(server, first).close()
+    use("first", "first")
+    with serve(tmp_path / "data", certificate, key, tls=first) as server:
+        kept, early = server.connect(), dial(server)
+        kept.request("GET", "/healthz")
+        assert kept.getresponse().read()
+        reload("second", "second", "settings, certificate are read again")
+        shake_hands(server, second).close()
+        with pytest.raises(ssl.SSLCertVerificationError):
+            shake_hands(server, first)
+        kept.request("GET", "/healthz")
+        assert kept.getresponse().status == 200
+        kept.close()
+        shake_hands(server, first, early).close()  # it connected before, and began with the old one
+        reload("first", "second", "it is not the key of the certificate")
+        assert any("all stays as it was" in line for line in server.log)
+        shake_hands(server, second).close()
+        reload("first", "first", "settings, certificate are read again")
+        shake_hands(server, first).close()
 
 
-def test_certificate_that_is_over_is_warned_of(server, folder):
+def test_certificate_that_is_over_is_warned_of(folder, tmp_path):
     """The times of others are tested in unit/test_tls.c."""
-    make_certificate(folder, "old", days=-1)
-    with Server(folder / "other", "--tls-certificate", folder / "old.pem", "--tls-key", folder / "old.key",
-                tls=ssl._create_unverified_context()) as other:
-        assert other.get("/healthz").status == 200
-        assert any('"warning"' in line and "the certificate has expired at " in line for line in other.log)
+    certificate, key = make_certificate(tmp_path, "old", days=-1)
+    with serve(tmp_path / "data", certificate, key, tls=ssl._create_unverified_context()) as server:
+        assert server.get("/healthz").status == 200
+        assert any('"warning"' in line and "the certificate has expired at " in line for line in server.log)
 
 
 @pytest.mark.parametrize("files, told", [
