@@ -4,7 +4,7 @@
 
 #include "access/access.h"
 #include "api/api.h"
-#include "output/output.h"
+#include "output/writer.h"
 
 /* Who waits for what happens to a task. */
 struct watcher {
@@ -36,9 +36,8 @@ struct json *api_task_to_json(struct api *api, const struct task_row *row);
 /* Answers with a task as it is now, or with why it cannot be found. */
 void api_answer_task(struct api *api, struct http_request *request, const char *id, int status);
 
-/* The format that a request asks for, and whether JSON shall have the words of lines. ERR_BAD_REQUEST,
- * ERR_NOT_ACCEPTABLE. */
-int api_choose_output(const struct http_request *request, const struct output **ret, bool *ret_words);
+/* What a request wants to have written. ERR_BAD_REQUEST, ERR_SEVERAL_FILES, ERR_NOT_ACCEPTABLE. */
+int api_choose_output(const struct http_request *request, struct selection *ret);
 
 /* The one of these types that an Accept header likes best, the last one of equals; -1: none. types ends with NULL. */
 int api_choose_type(const char *accept, const char *const types[]);

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "output/output.h"
+#include "table/formats.h"
 
 static const struct {
     const char *symbol, *method, *path, *query;
@@ -134,6 +135,12 @@ static struct json *binary(void) {
     return schema;
 }
 
+static struct json *text(void) {
+    struct json *schema = json_object_new();
+    json_set_string(schema, "type", "string");
+    return schema;
+}
+
 static struct json *body_schema(void) {
     struct json *form = json_object_new(), *members = json_object_new(), *required = json_array_new();
     json_set_string(form, "type", "object");
@@ -151,17 +158,22 @@ static struct json *body_schema(void) {
     return body;
 }
 
-/* The formats that are text of one kind or another. */
-static void add_text_types(struct json *types) {
+static void add_type(struct json *types, const char *type, struct json *schema) {
+    char *plain cleanup(drop_memory) = copy_bytes(type, strcspn(type, ";"));
+    struct json *inner = json_object_new();
+    json_set(inner, "schema", schema);
+    json_set(types, plain, inner);
+}
+
+/* The formats beside JSON. */
+static void add_other_types(struct json *types) {
     for (const struct output *output = outputs; output->word; output++) {
         if (strcmp(output->word, "json") != 0) {
-            struct json *text = json_object_new(), *string = json_object_new();
-            char *type cleanup(drop_memory) = copy_bytes(output->type, strcspn(output->type, ";"));
-            json_set_string(string, "type", "string");
-            json_set(text, "schema", string);
-            json_set(types, type, text);
+            add_type(types, output->type, output->binary ? binary() : text());
         }
     }
+    const struct selection packed = {.zip = true};
+    add_type(types, selection_type(&packed), binary());
 }
 
 static void add_types(struct json *answer, const char *schema) {
@@ -173,7 +185,7 @@ static void add_types(struct json *answer, const char *schema) {
     } else if (*schema) {
         struct json *types = content("application/json", reference(schema));
         if (either) {
-            add_text_types(types);
+            add_other_types(types);
         }
         json_set(answer, "content", types);
     }

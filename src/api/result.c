@@ -51,32 +51,32 @@ int api_choose_type(const char *accept, const char *const types[]) {
     return best;
 }
 
-static int choose_type(const char *accept, const struct output **ret) {
-    const char *types[8] = {NULL};
-    for (size_t i = 0; outputs[i].word && i + 1 < array_length(types); i++) {
+static int choose_type(const char *accept, struct selection *selection) {
+    const char *types[OUTPUT_MOST + 1] = {NULL};
+    for (size_t i = 0; outputs[i].word; i++) {
         types[i] = outputs[i].type;
     }
     int place = api_choose_type(accept, types);
     if (place < 0) {
         return fail(ERR_NOT_ACCEPTABLE, "\"%.80s\"", accept);
     }
-    *ret = &outputs[place];
+    selection->outputs[0] = &outputs[place];
     return 0;
 }
 
-int api_choose_output(const struct http_request *request, const struct output **ret, bool *ret_words) {
-    const char *word = http_query(request, "format"), *accept = http_header(request, "Accept"),
+int api_choose_output(const struct http_request *request, struct selection *ret) {
+    const char *formats = http_query(request, "format"), *accept = http_header(request, "Accept"),
                *words = http_query(request, "words");
-    const struct output *chosen = output_of(word ? word : "json");
-    if (!chosen) {
-        return fail(ERR_BAD_REQUEST, "format: \"%.40s\" is none of text, json, markdown, html, hocr, alto", word);
-    }
     if (words && strcmp(words, "true") != 0 && strcmp(words, "false") != 0) {
         return fail(ERR_BAD_REQUEST, "words: \"%.40s\" is neither true nor false", words);
     }
-    int result = !word && accept && *accept ? choose_type(accept, &chosen) : 0;
-    *ret = chosen;
-    *ret_words = words && strcmp(words, "true") == 0;
+    struct selection selection;
+    int result = selection_read(formats ? formats : "json", words && strcmp(words, "true") == 0, &selection);
+    result = result ? result : selection_expect_file(&selection, 1);
+    result = result == 0 && !formats && accept && *accept ? choose_type(accept, &selection) : result;
+    if (result == 0) {
+        *ret = selection;
+    }
     return result;
 }
 
@@ -84,52 +84,54 @@ int api_choose_output(const struct http_request *request, const struct output **
 
 struct result_stream {
     struct api *api;
-    const struct output *output;
     struct task_row row;
-    uint32_t page; /* the last one sent */
-    bool words, headed;
+    struct result head; /* all but the pages, some of it the row's */
+    struct stages sum;
+    struct page page; /* that was read last */
+    struct writer *writer;
 };
 
-static void add_head(const struct result_stream *stream, struct buffer *to) {
+/* What the row tells of the document. */
+static void read_head(struct result_stream *stream) {
+    static char unnamed[] = "document";
     const struct task_row *row = &stream->row;
-    char unnamed[] = "document";
-    struct result result = {.name = row->name ? row->name : unnamed,
-                            .format = row->format,
-                            .bytes = (uint64_t)row->bytes,
-                            .page_total = (uint32_t)row->document_pages,
-                            .complete = row->state == TASK_DONE,
-                            .seconds = row->seconds,
-                            .engine = row->engine};
-    struct stages sum = {0};
+    stream->head = (struct result){.name = row->name ? row->name : unnamed,
+                                   .format = row->format,
+                                   .bytes = (uint64_t)row->bytes,
+                                   .page_total = (uint32_t)row->document_pages,
+                                   .complete = row->state == TASK_DONE,
+                                   .seconds = row->seconds,
+                                   .engine = row->engine};
     struct json *timings cleanup(json_drop) = NULL, *warnings cleanup(json_drop) = NULL;
     if (row->timings && json_parse(row->timings, strlen(row->timings), &timings) == 0 &&
-        stages_from_json(timings, &sum) != 0) {
-        sum = (struct stages){0};
+        stages_from_json(timings, &stream->sum) != 0) {
+        stream->sum = (struct stages){0};
     }
     if (row->warnings && json_parse(row->warnings, strlen(row->warnings), &warnings) == 0) {
         for (const struct json *one = json_first(warnings); one; one = json_next(one)) {
-            result_warn(&result, json_as_string(one) ? json_as_string(one) : "");
+            result_warn(&stream->head, json_as_string(one) ? json_as_string(one) : "");
         }
     }
-    if (stream->output->head) {
-        stream->output->head(&result, &sum, to);
-    }
-    result.name = result.format = result.engine = NULL; /* the row's */
-    result_done(&result);
 }
 
-/* The text of a page that we have written ourselves: what cannot be read of it is damage. */
-static int add_page(const struct output *output, const char *text, size_t length, bool words, bool first,
-                    struct buffer *to) {
+static void end_pieces(void *context) {
+    struct result_stream *stream = context;
+    writer_drop(&stream->writer);
+    page_done(&stream->page);
+    stream->head.name = stream->head.format = stream->head.engine = NULL; /* the row's */
+    result_done(&stream->head);
+    task_row_done(&stream->row);
+    free(stream);
+}
+
+/* Takes a page that we have written ourselves: what cannot be read of it is damage. */
+static int take_page(struct result_stream *stream, const char *text, size_t length) {
     struct json *json cleanup(json_drop) = NULL;
-    struct page page cleanup(page_done) = {0};
+    page_done(&stream->page);
+    stream->page = (struct page){0};
     int result = json_parse(text, length, &json);
-    result = result ? result : page_from_json(json, &page);
-    if (result != 0) {
-        return fail(ERR_STORE_DAMAGED, "a page's result: %s", error_detail());
-    }
-    output_page(output, &page, words, first, to);
-    return 0;
+    result = result ? result : page_from_json(json, &stream->page);
+    return result ? fail(ERR_STORE_DAMAGED, "a page's result: %s", error_detail()) : 0;
 }
 
 /* A task that is removed while its result is sent has no pages any more. */
@@ -138,36 +140,34 @@ static bool is_there(const struct result_stream *stream) {
     return tasks_find(stream->api->tasks, stream->row.id, &row) == 0;
 }
 
-static enum http_next next_piece(void *context, struct buffer *to) {
+static int next_stored(void *context, uint32_t number, const struct page **ret) {
     struct result_stream *stream = context;
     char *text cleanup(drop_memory) = NULL;
     size_t length = 0;
-    uint32_t page = 0, before = stream->page;
-    if (before == UINT32_MAX) {
-        return HTTP_END;
+    uint32_t page = 0;
+    int result = tasks_read_after(stream->api->tasks, &stream->row, number, &page, &text, &length);
+    if (result == 0 && page == 0 && !is_there(stream)) {
+        result = fail(ERR_NOT_FOUND, "the task was removed");
     }
-    if (!stream->headed) {
-        stream->headed = true;
-        add_head(stream, to);
+    result = result == 0 && page > 0 ? take_page(stream, text, length) : result;
+    if (result == 0) {
+        *ret = page > 0 ? &stream->page : NULL;
     }
-    if (tasks_read_after(stream->api->tasks, &stream->row, before, &page, &text, &length) != 0 ||
-        (page > 0 && add_page(stream->output, text, length, stream->words, before == 0, to) != 0)) {
-        return HTTP_CUT;
-    }
-    if (page == 0 && !is_there(stream)) {
-        return HTTP_CUT;
-    }
-    stream->page = page > 0 ? page : UINT32_MAX;
-    if (page == 0 && stream->output->tail) {
-        stream->output->tail(to);
-    }
-    return to->length > 0 ? HTTP_MORE : page > 0 ? next_piece(stream, to) : HTTP_END;
+    return result;
 }
 
-static void end_pieces(void *context) {
+static enum http_next next_piece(void *context, struct buffer *to) {
     struct result_stream *stream = context;
-    task_row_done(&stream->row);
-    free(stream);
+    bool more = stream->writer != NULL;
+    while (more && to->length == 0) {
+        if (writer_step(stream->writer, to, &more) != 0) {
+            return HTTP_CUT;
+        }
+    }
+    if (!more) {
+        writer_drop(&stream->writer);
+    }
+    return to->length > 0 ? HTTP_MORE : HTTP_END;
 }
 
 /* Why there is no result, of a task that has ended without a page; of one that goes on. */
@@ -178,26 +178,35 @@ static int refuse_result(const struct task_row *row) {
     return fail(row->error ? error_from_word(row->error) : ERR_NOT_FOUND, "%s", row->detail ? row->detail : "");
 }
 
+/* The row becomes the stream's. */
+static struct result_stream *stream_new(struct api *api, struct task_row *row) {
+    struct result_stream *stream = alloc(1, sizeof(*stream));
+    *stream = (struct result_stream){.api = api, .row = *row};
+    *row = (struct task_row){0};
+    read_head(stream);
+    return stream;
+}
+
 void api_result(void *context, struct http_request *request) {
     struct api *api = context;
     struct task_row row cleanup(task_row_done) = {0};
-    const struct output *output = NULL;
-    bool words = false;
-    int result = api_choose_output(request, &output, &words);
+    struct selection selection = {.count = 0};
+    int result = api_choose_output(request, &selection);
     result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     if (result == 0 && (!task_state_is_over(row.state) || row.result_bytes == 0)) {
         result = refuse_result(&row);
     }
-    if (result != 0 || !output) {
+    result = result ? result : selection_expect_file(&selection, (uint32_t)row.pages_done);
+    if (result != 0) {
         http_answer_problem(request, result, error_detail());
         return;
     }
-    struct result_stream *pieces = alloc(1, sizeof(*pieces));
-    *pieces = (struct result_stream){.api = api, .output = output, .row = row, .words = words};
-    row = (struct task_row){0};
+    struct result_stream *pieces = stream_new(api, &row);
+    const struct page_source source = {.next = next_stored, .context = pieces};
+    pieces->writer = writer_new(&selection, &pieces->head, &pieces->sum, &source);
     const struct http_stream stream = {.next = next_piece, .end = end_pieces, .context = pieces};
     http_set_header(request, "Octavo-Complete", pieces->row.state == TASK_DONE ? "true" : "false");
-    http_answer_stream(request, 200, output->type, &stream);
+    http_answer_stream(request, 200, selection_type(&selection), &stream);
 }
 
 /* One page */
@@ -212,24 +221,42 @@ static int read_number(const char *text, uint32_t *ret) {
     return 0;
 }
 
+/* A format whose pages can stand in a page of something else is given without its head and tail. */
+static int write_page(struct result_stream *stream, const struct selection *selection, struct buffer *to) {
+    const struct output *output = selection->outputs[0];
+    if (!selection->zip && !output->page_files && !output->state) {
+        output_page(output, &stream->page, selection->words, true, to);
+        buffer_add_string(to, output->head ? "\n" : "");
+        return 0;
+    }
+    struct result result = stream->head;
+    result.pages = &stream->page;
+    result.page_count = 1;
+    return output_write(selection, &result, to);
+}
+
 void api_page(void *context, struct http_request *request) {
     struct api *api = context;
     struct task_row row cleanup(task_row_done) = {0};
+    struct selection selection = {.count = 0};
     struct buffer body = {0};
-    const struct output *output = NULL;
     char *text cleanup(drop_memory) = NULL;
     size_t length = 0;
     uint32_t page = 0;
-    bool words = false;
-    int result = api_choose_output(request, &output, &words);
+    int result = api_choose_output(request, &selection);
     result = result ? result : read_number(http_argument(request, 1), &page);
     result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     result = result ? result : tasks_read_page(api->tasks, &row, page, &text, &length);
-    result = result ? result : add_page(output, text, length, words, true, &body);
-    if (result != 0 || !output) {
+    if (result == 0) {
+        struct result_stream *stream = stream_new(api, &row);
+        result = take_page(stream, text, length);
+        result = result ? result : write_page(stream, &selection, &body);
+        end_pieces(stream);
+    }
+    if (result != 0) {
+        buffer_done(&body);
         http_answer_problem(request, result, error_detail());
     } else {
-        buffer_add_string(&body, output->head ? "\n" : "");
-        http_answer(request, 200, output->type, &body);
+        http_answer(request, 200, selection_type(&selection), &body);
     }
 }

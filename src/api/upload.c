@@ -24,8 +24,7 @@ struct upload {
     struct digest *digest;
     int64_t bytes;
     struct buffer options; /* the part "options" */
-    const struct output *output;
-    bool words;
+    struct selection selection; /* what the answer is written as */
     struct direct direct;
     struct account *account; /* in which the document counts until it is a task, or over; NULL */
     int64_t taken;           /* bytes of it there */
@@ -50,7 +49,7 @@ static int read_head(struct upload *upload, const struct http_request *request) 
         result = wish_set(&upload->wish, "key", key);
     }
     if (result == 0 && upload->at_once) {
-        return api_choose_output(request, &upload->output, &upload->words);
+        return api_choose_output(request, &upload->selection);
     }
     return result ? result : tasks_check_room(api->tasks, http_body_bytes(request));
 }
@@ -226,8 +225,14 @@ static void answer_direct(struct upload *upload, struct http_request *request) {
     struct result *result = &direct->job->result;
     free(result->name);
     result->name = copy_string(upload->wish.name ? upload->wish.name : "document");
-    output_write(upload->output, result, upload->words, &text);
-    http_answer(request, 200, upload->output->type, &text);
+    int status = selection_expect_file(&upload->selection, (uint32_t)result->page_count);
+    status = status ? status : output_write(&upload->selection, result, &text);
+    if (status != 0) {
+        buffer_done(&text);
+        http_answer_problem(request, status, error_detail());
+    } else {
+        http_answer(request, 200, selection_type(&upload->selection), &text);
+    }
 }
 
 void api_ocr(void *context, struct http_request *request) {

@@ -30,8 +30,8 @@ static const char *contradiction(const struct options *options) {
     if (options->file_count > 1 && !options->output) {
         return "several files need -o DIR for their results";
     }
-    if (!options->output && strchr(options->format, ',')) {
-        return "several formats need -o DIR for their files";
+    if (!options->output && strchr(options->format, ',') && !options_list_has(options->format, "zip")) {
+        return "several formats need -o DIR for their files, or zip to pack them";
     }
     if (inputs > 1) {
         return "\"-\" (standard input) can be read once";
@@ -39,7 +39,10 @@ static const char *contradiction(const struct options *options) {
     if (inputs > 0 && !from && isatty(STDIN_FILENO)) {
         return "\"-\" is standard input, which is a terminal here: give it a document";
     }
-    return options->quiet && options->verbose ? "-q and -v contradict each other" : NULL;
+    if (options->quiet && options->verbose) {
+        return "-q and -v contradict each other";
+    }
+    return target_contradiction(options, options->output);
 }
 
 static int read_files(const struct options *options, int64_t started) {

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "cli/command.h"
 #include "cli/remote.h"
+#include "cli/target.h"
 #include "cli/terminal.h"
 
 /*
@@ -63,7 +64,11 @@ static int close_sink(struct sink *sink, int result) {
 }
 
 static const char *contradiction(const struct options *options) {
-    return strchr(options->format, ',') ? "one format is expected" : remote_expect_id(options);
+    if (strchr(options->format, ',') && !options_list_has(options->format, "zip")) {
+        return "one format is expected, or zip with others";
+    }
+    const char *wrong = target_contradiction(options, options->result_file);
+    return wrong ? wrong : remote_expect_id(options);
 }
 
 static int fetch(struct remote *remote, const char *id, bool *ret_incomplete) {

@@ -11,20 +11,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "output/output.h"
+#include "output/writer.h"
 
 /* Names */
-
-static const char *base_name(const char *file) {
-    const char *slash = strrchr(file, '/');
-    return strcmp(file, "-") == 0 ? "stdin" : slash ? slash + 1 : file;
-}
-
-static char *stem(const char *file) {
-    const char *base = base_name(file);
-    const char *dot = strrchr(base, '.');
-    return copy_bytes(base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
-}
 
 /* The plain way through all names: 10 000 of them take a fraction of a second, reading their files takes hours. */
 static bool is_among(char *const *names, size_t count, const char *name, size_t except) {
@@ -52,21 +41,21 @@ static void number_name(char **names, size_t count, size_t i) {
 }
 
 char *target_name(const char *file, char *const *taken, size_t count) {
-    char *name cleanup(drop_memory) = stem(file);
+    char *name cleanup(drop_memory) = output_stem(file);
     if (!is_among(taken, count, name, count)) {
         return take(name);
     }
-    const char *base = base_name(file);
+    const char *base = output_base(file);
     return is_among(taken, count, base, count) ? numbered(taken, count, base, count) : copy_string(base);
 }
 
 void target_names(char *const *files, size_t count, char **ret_names) {
     char **stems = alloc(count, sizeof(*stems));
     for (size_t i = 0; i < count; i++) {
-        stems[i] = stem(files[i]);
+        stems[i] = output_stem(files[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        ret_names[i] = copy_string(is_among(stems, count, stems[i], i) ? base_name(files[i]) : stems[i]);
+        ret_names[i] = copy_string(is_among(stems, count, stems[i], i) ? output_base(files[i]) : stems[i]);
     }
     for (size_t i = 0; i < count; i++) {
         free(stems[i]);
@@ -105,22 +94,64 @@ static int write_file(const char *path, dev_t device, ino_t inode, const struct 
     return file_replace(path, text->data, text->length);
 }
 
+const char *target_contradiction(const struct options *options, const char *file) {
+    struct selection selection;
+    if (selection_read(options->format, options->words, &selection) != 0) {
+        return error_detail();
+    }
+    for (size_t i = 0; i < selection.count && !file && isatty(STDOUT_FILENO); i++) {
+        if (selection.zip || selection.outputs[i]->binary) {
+            fail(ERR_USAGE, "%s is no text for a terminal: write it to a file with -o", selection_extension(&selection));
+            return error_detail();
+        }
+    }
+    return NULL;
+}
+
+/* One file: NAME.EXTENSION, or standard output where there is no folder. */
+static int write_selection(const struct options *options, const char *name, dev_t device, ino_t inode,
+                           const struct selection *selection, const struct result *result) {
+    struct buffer text cleanup(buffer_done) = {0};
+    int status = output_write(selection, result, &text);
+    if (status != 0) {
+        return status;
+    }
+    if (!options->output) {
+        status = file_write(STDOUT_FILENO, text.data, text.length);
+        return status ? fail(status, "standard output: %s", error_detail()) : 0;
+    }
+    char *path cleanup(drop_memory) = format("%s/%s.%s", options->output, name, selection_extension(selection));
+    return write_file(path, device, inode, &text);
+}
+
+/* One file for each page: NAME-NUMBER.EXTENSION. */
+static int write_pages(const struct options *options, const char *name, dev_t device, ino_t inode,
+                       const struct selection *selection, const struct result *result) {
+    int status = 0;
+    for (size_t i = 0; i < result->page_count && status == 0; i++) {
+        struct result page = *result;
+        page.pages = &result->pages[i];
+        page.page_count = 1;
+        char *numbered cleanup(drop_memory) = format("%s-%u", name, page.pages->number);
+        status = write_selection(options, numbered, device, inode, selection, &page);
+    }
+    return status;
+}
+
 int target_write(const struct options *options, const char *name, dev_t device, ino_t inode,
                  const struct result *result) {
-    int status = 0;
-    for (const struct output *output = outputs; output->word && status == 0; output++) {
-        if (!options_list_has(options->format, output->word)) {
-            continue;
-        }
-        struct buffer text cleanup(buffer_done) = {0};
-        output_write(output, result, options->words, &text);
-        if (!options->output) {
-            status = file_write(STDOUT_FILENO, text.data, text.length);
-            status = status ? fail(status, "standard output: %s", error_detail()) : 0;
-            continue;
-        }
-        char *path cleanup(drop_memory) = format("%s/%s.%s", options->output, name, output->extension);
-        status = write_file(path, device, inode, &text);
+    struct selection all;
+    int status = selection_read(options->format, options->words, &all);
+    if (status == 0 && !options->output) {
+        status = selection_expect_file(&all, (uint32_t)result->page_count);
+    }
+    if (status != 0 || !options->output || all.zip) {
+        return status ? status : write_selection(options, name, device, inode, &all, result);
+    }
+    for (size_t i = 0; i < all.count && status == 0; i++) {
+        const struct selection one = {.outputs = {all.outputs[i]}, .count = 1, .words = options->words};
+        bool pages = all.outputs[i]->page_files && result->page_total > 1;
+        status = (pages ? write_pages : write_selection)(options, name, device, inode, &one, result);
     }
     return status;
 }

@@ -21,10 +21,14 @@ char *target_name(const char *file, char *const *taken, size_t count);
 /* Makes folder, its parents included, and checks that files can be made in it. ERR_OUTPUT. */
 int target_prepare(const char *folder);
 
+/* What is wrong with the formats of options that are written to standard output unless there is a file or folder for
+ * them; NULL if nothing is. Borrowed until the next fail(). */
+const char *target_contradiction(const struct options *options, const char *file);
+
 /*
- * Writes result in every format that options ask for: as NAME.EXTENSION in the folder of --output, replacing what was
- * there in one step, or to standard output. The file that was read (its device and inode) is never replaced.
- * ERR_OUTPUT.
+ * Writes result in every format that options ask for, or in an archive of them all: as NAME.EXTENSION in the folder of
+ * --output, replacing what was there in one step, or to standard output. The file that was read (its device and inode)
+ * is never replaced. ERR_OUTPUT; ERR_SEVERAL_FILES for standard output.
  */
 int target_write(const struct options *options, const char *name, dev_t device, ino_t inode,
                  const struct result *result);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "table/formats.h"
 
 const struct option_row option_rows[OPTION_COUNT] = {
 #define OPTION(kind, symbol, name, letter, argument, low, high, preset, commands, key, reload, help)                   \
@@ -32,7 +33,7 @@ static bool has_word(const char *list, char separator, const char *word, size_t 
 
 bool options_list_has(const char *list, const char *word) { return has_word(list, ',', word, strlen(word)); }
 
-static bool all_words_known(const char *known, const char *list) {
+bool options_list_is_of(const char *list, const char *known) {
     for (const char *word = list;; word++) {
         size_t length = strcspn(word, ",");
         if (length == 0 || !has_word(known, '|', word, length)) {
@@ -161,7 +162,7 @@ static int read_text(const struct option_row *row, const char *text, const char 
     if (row->kind == CHOICE && (strchr(text, '|') || !has_word(row->argument, '|', text, strlen(text)))) {
         return refuse(row);
     }
-    if (row->kind == LIST && !all_words_known(row->argument, text)) {
+    if (row->kind == LIST && !options_list_is_of(text, row->argument)) {
         return refuse(row);
     }
     *ret = text;

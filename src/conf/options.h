@@ -81,8 +81,9 @@ void options_follow(struct options *options, struct options *fresh, struct buffe
 /* Adds the options of command as help shows them, at most 80 columns wide. */
 void options_help(int command, struct buffer *help);
 
-/* Whether the comma-separated list has word. */
+/* Whether the comma-separated list has word; whether it is of known words only, which have bars between. */
 bool options_list_has(const char *list, const char *word);
+bool options_list_is_of(const char *list, const char *known);
 
 /* A size as one would write it: 512M, 4G, 1500k, 77. */
 char *options_size_text(int64_t size);

@@ -2,15 +2,42 @@
 
 #include <string.h>
 
+#include "base/error.h"
+#include "base/memory.h"
+#include "conf/options.h"
 #include "output/alto.h"
+#include "output/csv.h"
 #include "output/hocr.h"
 #include "output/html.h"
 #include "output/json.h"
 #include "output/markdown.h"
+#include "output/page_xml.h"
 #include "output/text.h"
+#include "output/xlsx.h"
+#include "table/formats.h"
 
 /* Of those that a client takes alike the last is chosen (api/result.c): text before all text, JSON before all. */
 const struct output outputs[] = {
+    {.word = "xlsx",
+     .extension = "xlsx",
+     .type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+     .structured = true,
+     .binary = true,
+     .state = &output_xlsx},
+    {.word = "csv",
+     .extension = "csv",
+     .type = "text/csv; charset=utf-8",
+     .structured = true,
+     .state = &output_csv},
+    {.word = "page",
+     .extension = "page.xml",
+     .type = "application/vnd.prima.page+xml",
+     .structured = true,
+     .needs_words = true,
+     .page_files = true,
+     .head = output_page_xml_head,
+     .page = output_page_xml_page,
+     .tail = output_page_xml_tail},
     {.word = "hocr",
      .extension = "hocr",
      .type = "application/xhtml+xml",
@@ -61,18 +88,52 @@ void output_page(const struct output *output, const struct page *page, bool word
     (words && output->page_with_words ? output->page_with_words : output->page)(page, first, to);
 }
 
-void output_write(const struct output *output, const struct result *result, bool words, struct buffer *to) {
-    struct stages sum = {0};
-    for (size_t i = 0; i < result->page_count; i++) {
-        stages_add(&sum, &result->pages[i].stages);
+/* Selections */
+
+int selection_read(const char *formats, bool words, struct selection *ret) {
+    struct selection selection = {.zip = options_list_has(formats, "zip"), .words = words};
+    if (!options_list_is_of(formats, FORMAT_WORDS)) {
+        return fail(ERR_BAD_REQUEST, "format: \"%.80s\": %s is expected, several with commas", formats, FORMAT_WORDS);
     }
-    if (output->head) {
-        output->head(result, &sum, to);
+    for (const struct output *output = outputs; output->word; output++) {
+        if (options_list_has(formats, output->word)) {
+            selection.outputs[selection.count++] = output;
+        }
     }
-    for (size_t i = 0; i < result->page_count; i++) {
-        output_page(output, &result->pages[i], words, i == 0, to);
+    if (selection.count == 0) {
+        return fail(ERR_BAD_REQUEST, "format: zip packs other formats, as in text,json,zip");
     }
-    if (output->tail) {
-        output->tail(to);
+    *ret = selection;
+    return 0;
+}
+
+int selection_expect_file(const struct selection *selection, uint32_t pages) {
+    if (selection->zip) {
+        return 0;
     }
+    if (selection->count > 1) {
+        return fail(ERR_SEVERAL_FILES, "%zu formats", selection->count);
+    }
+    const struct output *output = selection->outputs[0];
+    bool several = output->page_files && pages > 1;
+    return several ? fail(ERR_SEVERAL_FILES, "%s: one for each of %u pages", output->word, pages) : 0;
+}
+
+const char *selection_type(const struct selection *selection) {
+    return selection->zip ? "application/zip" : selection->outputs[0]->type;
+}
+
+const char *selection_extension(const struct selection *selection) {
+    return selection->zip ? "zip" : selection->outputs[0]->extension;
+}
+
+const char *output_base(const char *file) {
+    const char *slash = strrchr(file, '/');
+    return strcmp(file, "-") == 0 ? "stdin" : slash ? slash + 1 : file;
+}
+
+char *output_stem(const char *file) {
+    const char *base = output_base(file);
+    const char *dot = strrchr(base, '.');
+    return copy_bytes(base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
 }

@@ -3,15 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-static long within(float value, uint32_t high) { return lroundf(fminf(fmaxf(value, 0), (float)high)); }
+long place_within(float value, uint32_t high) { return lroundf(fminf(fmaxf(value, 0), (float)high)); }
 
 struct box box_of_quad(const struct page *page, const struct quad *quad) {
     const struct point *p = quad->corner;
     return (struct box){
-        .left = within(fminf(fminf(p[0].x, p[1].x), fminf(p[2].x, p[3].x)), page->width),
-        .top = within(fminf(fminf(p[0].y, p[1].y), fminf(p[2].y, p[3].y)), page->height),
-        .right = within(fmaxf(fmaxf(p[0].x, p[1].x), fmaxf(p[2].x, p[3].x)), page->width),
-        .bottom = within(fmaxf(fmaxf(p[0].y, p[1].y), fmaxf(p[2].y, p[3].y)), page->height),
+        .left = place_within(fminf(fminf(p[0].x, p[1].x), fminf(p[2].x, p[3].x)), page->width),
+        .top = place_within(fminf(fminf(p[0].y, p[1].y), fminf(p[2].y, p[3].y)), page->height),
+        .right = place_within(fmaxf(fmaxf(p[0].x, p[1].x), fmaxf(p[2].x, p[3].x)), page->width),
+        .bottom = place_within(fmaxf(fmaxf(p[0].y, p[1].y), fmaxf(p[2].y, p[3].y)), page->height),
     };
 }
 

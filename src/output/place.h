@@ -3,12 +3,16 @@
 #define OCTAVO_OUTPUT_PLACE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "document/page.h"
 
 struct box {
     long left, top, right, bottom; /* within the page */
 };
+
+/* A coordinate in whole pixels, 0 to high. */
+long place_within(float value, uint32_t high);
 
 /* The smallest upright box around a quad. */
 struct box box_of_quad(const struct page *page, const struct quad *quad);

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
+import zipfile
 
 import pytest
 
@@ -189,8 +190,13 @@ def test_result(server, letter, tmp_path):
     assert "words" not in json.loads(path.read_text())["pages"][0]["lines"][0]
     assert "ocr_page" in client(server.port, "result", "-f", "hocr", letter).stdout
     assert client(server.port, "result", "-o", "/dev/null", letter).returncode == 0
+    packed = client(server.port, "result", "-f", "text,csv,zip", "-o", tmp_path / "letter.zip", letter)
+    assert (packed.returncode, packed.stdout, packed.stderr) == (0, "", "")
+    with zipfile.ZipFile(tmp_path / "letter.zip") as archive:
+        assert archive.read("letter.txt").decode() == text.stdout and archive.read("letter.csv") == b""
+    assert "one format is expected" in one_line(client(server.port, "result", "-f", "text,csv", letter), 64)
     assert not os.path.isfile("/dev/null")
-    assert [one.name for one in tmp_path.iterdir()] == ["letter.json"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["letter.json", "letter.zip"]
 
 
 def test_result_that_cannot_be_written_is_73(server, letter, tmp_path):

@@ -1,5 +1,6 @@
 """The server: the real program over HTTP, with what clients do right and wrong."""
 import http.client
+import io
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import jsonschema
@@ -85,7 +87,6 @@ def test_accept_chooses_the_format(shared):
         answer = shared.get(f"/v1/tasks/{task}/result", headers={"Accept": accept} if accept else {})
         assert answer.headers["Content-Type"] == expected, accept
     is_problem(shared.get(f"/v1/tasks/{task}/result", headers={"Accept": "image/png"}), 406, "not_acceptable")
-    assert "none of text, json, markdown, html, hocr, alto" in is_problem(shared.get(f"/v1/tasks/{task}/result?format=docx"), 400, "bad_request")
 
 
 def test_formats_are_the_same_everywhere(shared):
@@ -93,11 +94,54 @@ def test_formats_are_the_same_everywhere(shared):
     task = shared.submit(pdf(1))
     shared.wait_for_end(task)
     parameters = shared.get("/openapi.json").json["paths"]["/v1/ocr"]["post"]["parameters"]
-    formats = next(one["schema"]["enum"] for one in parameters if one["name"] == "format")
-    assert all(shared.get(f"/v1/tasks/{task}/result?format={word}").status == 200 for word in formats)
-    refused = is_problem(shared.get(f"/v1/tasks/{task}/result?format=docx"), 400, "bad_request")
-    assert refused.endswith("is none of " + ", ".join(formats))
-    assert "--format docx: " + "|".join(formats) + " is expected" in octavo("ocr", "-f", "docx", LETTER).stderr
+    pattern = next(one["schema"]["pattern"] for one in parameters if one["name"] == "format")
+    words = re.fullmatch(r"\^\((.*)\)\(,\((.*)\)\)\*\$", pattern)
+    assert words[1] == words[2]
+    formats = words[1].split("|")
+    assert formats[-1] == "zip"
+    types = [shared.get(f"/v1/tasks/{task}/result?format={word}").headers["Content-Type"] for word in formats[:-1]]
+    assert len(set(types)) == len(types)
+    described = shared.get("/openapi.json").json["paths"]["/v1/tasks/{id}/result"]["get"]["responses"]["200"]["content"]
+    assert {one.split(";")[0] for one in types} | {"application/zip"} == set(described)
+    for wrong in ("docx", "text,docx", "text,", ""):
+        refused = is_problem(shared.get(f"/v1/tasks/{task}/result?format={wrong}"), 400, "bad_request")
+        assert refused == f'format: "{wrong}": {words[1]} is expected, several with commas'
+    assert "--format docx: " + words[1] + " is expected" in octavo("ocr", "-f", "docx", LETTER).stderr
+
+
+def unpacked(answer):
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_zip_has_what_each_format_gives(shared):
+    document = pdf(3)
+    task = shared.submit(document, "?name=three.pdf")
+    shared.wait_for_end(task)
+    result = f"/v1/tasks/{task}/result"
+    files = unpacked(shared.get(result + "?format=text,zip,json,hocr,page,xlsx"))
+    assert sorted(files) == ["three-1.page.xml", "three-2.page.xml", "three-3.page.xml", "three.hocr", "three.json",
+                             "three.txt", "three.xlsx"]
+    for word, name in (("text", "three.txt"), ("json", "three.json"), ("hocr", "three.hocr"), ("xlsx", "three.xlsx")):
+        assert files[name] == shared.get(f"{result}?format={word}").body
+    assert b"<Unicode>Page number 2</Unicode>" in files["three-2.page.xml"]
+    assert list(unpacked(shared.get(f"/v1/tasks/{task}/pages/2?format=page,zip"))) == ["three-2.page.xml"]
+    alone = shared.get(f"/v1/tasks/{task}/pages/2?format=page")
+    assert alone.text.count("<PcGts") == 1 and "Page number 2" in alone.text
+    at_once = shared.request("POST", "/v1/ocr?format=text,zip&name=x/../three.pdf", document)
+    assert unpacked(at_once) == {"three.txt": files["three.txt"]}
+
+
+def test_several_files_are_refused_without_zip(shared):
+    task = shared.submit(pdf(2))
+    shared.wait_for_end(task)
+    assert is_problem(shared.get(f"/v1/tasks/{task}/result?format=text,json"), 400, "several_files") == "2 formats"
+    for answer in (shared.get(f"/v1/tasks/{task}/result?format=page"),
+                   shared.request("POST", "/v1/ocr?format=page", pdf(2))):
+        assert is_problem(answer, 400, "several_files") == "page: one for each of 2 pages"
+    assert "zip packs other formats" in is_problem(shared.get(f"/v1/tasks/{task}/result?format=zip"), 400, "bad_request")
 
 
 def test_words_are_told_to_those_who_ask(shared):

@@ -88,6 +88,14 @@ def test_no_network(fresh):
     assert_one_sentence(run, "pip cannot fetch", "check the network")
 
 
+def test_schemas_are_for_tests_only(complete):
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": str(complete), **SKIP_PACKAGES}
+    assert_one_sentence(run_setup(complete, "test", **nowhere), "pip cannot fetch the schemas for tests")
+    (complete / "runtime" / "schemas").mkdir()
+    (complete / "runtime" / "schemas" / "page.xsd").touch()
+    assert run_setup(complete, "test", **nowhere).returncode == 0
+
+
 @pytest.mark.parametrize("damage", ["changed", "missing", "other engines"])
 def test_damage_is_noticed(complete, damage):
     """Setup wants to download again; with no network that is its answer."""
