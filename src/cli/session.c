@@ -84,6 +84,7 @@ static void deliver(struct session *session, struct job *job) {
         if (result != 0) {
             job->error = result;
             job->error_page = 0;
+            job->wanted = 0; /* no page is kept */
             free(job->error_detail);
             job->error_detail = copy_string(error_detail());
         }

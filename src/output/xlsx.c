@@ -173,7 +173,8 @@ static void add_styles(struct buffer *to) {
                           " applyNumberFormat=\"1\"/>",
                           i > 0 ? FIRST_STYLE + i : 0);
     }
-    buffer_add_string(to, "</cellXfs></styleSheet>\n");
+    buffer_add_string(to, "</cellXfs><cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\""
+                          " builtinId=\"0\"/></cellStyles></styleSheet>\n");
 }
 
 /* The parts that say what and where the others are. */

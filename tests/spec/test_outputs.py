@@ -113,8 +113,9 @@ def test_page_xml_is_valid_and_has_the_same_words(written):
 def test_tables_are_the_same_as_csv_and_as_workbook(written):
     region, = [region for region in json.loads((written / "table.json").read_text())["pages"][0]["regions"]
                if region["type"] == "table"]
-    cells = [["" for _ in range(region["columns"])] for _ in range(region["rows"])]
-    for cell in region["cells"]:
+    table = region["table"]
+    cells = [["" for _ in range(table["columns"])] for _ in range(table["rows"])]
+    for cell in table["cells"]:
         cells[cell["row"]][cell["column"]] = cell["text"]
     assert cells[0] == ["Sheet", "Weight", "Reams", "Price"]
     text = (written / "table.csv").read_bytes().decode()
