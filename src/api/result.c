@@ -224,7 +224,7 @@ static int read_number(const char *text, uint32_t *ret) {
 /* A format whose pages can stand in a page of something else is given without its head and tail. */
 static int write_page(struct result_stream *stream, const struct selection *selection, struct buffer *to) {
     const struct output *output = selection->outputs[0];
-    if (!selection->zip && !output->page_files && !output->state) {
+    if (output && !selection->zip && !output->page_files && !output->state) {
         output_page(output, &stream->page, selection->words, true, to);
         buffer_add_string(to, output->head ? "\n" : "");
         return 0;

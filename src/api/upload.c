@@ -23,7 +23,7 @@ struct upload {
     bool complete, started;
     struct digest *digest;
     int64_t bytes;
-    struct buffer options; /* the part "options" */
+    struct buffer options;      /* the part "options" */
     struct selection selection; /* what the answer is written as */
     struct direct direct;
     struct account *account; /* in which the document counts until it is a task, or over; NULL */

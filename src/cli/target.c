@@ -101,7 +101,8 @@ const char *target_contradiction(const struct options *options, const char *file
     }
     for (size_t i = 0; i < selection.count && !file && isatty(STDOUT_FILENO); i++) {
         if (selection.zip || selection.outputs[i]->binary) {
-            fail(ERR_USAGE, "%s is no text for a terminal: write it to a file with -o", selection_extension(&selection));
+            fail(ERR_USAGE, "%s is no text for a terminal: write it to a file with -o",
+                 selection_extension(&selection));
             return error_detail();
         }
     }

@@ -122,9 +122,9 @@ int archive_begin(struct archive *archive, const char *name) {
     if (result != 0) {
         return result;
     }
-    int status = zipOpenNewFileInZip4_64(archive->zip, name, &info, NULL, 0, NULL, 0, NULL, Z_DEFLATED,
-                                         Z_DEFAULT_COMPRESSION, 0, -MAX_WBITS, DEF_MEM_LEVEL, Z_DEFAULT_STRATEGY, NULL,
-                                         0, UNIX_MADE, NAME_IS_UTF8, 0);
+    int status =
+        zipOpenNewFileInZip4_64(archive->zip, name, &info, NULL, 0, NULL, 0, NULL, Z_DEFLATED, Z_DEFAULT_COMPRESSION, 0,
+                                -MAX_WBITS, DEF_MEM_LEVEL, Z_DEFAULT_STRATEGY, NULL, 0, UNIX_MADE, NAME_IS_UTF8, 0);
     archive->open = status == ZIP_OK;
     return status == ZIP_OK ? 0 : failed(status);
 }

@@ -15,16 +15,11 @@
 static const struct {
     const char *element, *type;
 } kinds[REGION_TYPE_COUNT] = {
-    [REGION_TEXT] = {"TextRegion", "paragraph"},
-    [REGION_TITLE] = {"TextRegion", "heading"},
-    [REGION_FIGURE] = {"ImageRegion", NULL},
-    [REGION_FIGURE_CAPTION] = {"TextRegion", "caption"},
-    [REGION_TABLE] = {"TableRegion", NULL},
-    [REGION_TABLE_CAPTION] = {"TextRegion", "caption"},
-    [REGION_HEADER] = {"TextRegion", "header"},
-    [REGION_FOOTER] = {"TextRegion", "footer"},
-    [REGION_REFERENCE] = {"TextRegion", "other"},
-    [REGION_EQUATION] = {"MathsRegion", NULL},
+    [REGION_TEXT] = {"TextRegion", "paragraph"},  [REGION_TITLE] = {"TextRegion", "heading"},
+    [REGION_FIGURE] = {"ImageRegion", NULL},      [REGION_FIGURE_CAPTION] = {"TextRegion", "caption"},
+    [REGION_TABLE] = {"TableRegion", NULL},       [REGION_TABLE_CAPTION] = {"TextRegion", "caption"},
+    [REGION_HEADER] = {"TextRegion", "header"},   [REGION_FOOTER] = {"TextRegion", "footer"},
+    [REGION_REFERENCE] = {"TextRegion", "other"}, [REGION_EQUATION] = {"MathsRegion", NULL},
 };
 
 /* The file's name stands for the picture of the page, which a PDF does not have. */

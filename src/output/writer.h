@@ -16,7 +16,8 @@ struct page_source {
 
 struct writer;
 
-/* result: all but its pages is looked at; it and what is in the source must live as long as the writer. Caller drops. */
+/* result: all but its pages is looked at; it and what is in the source must live as long as the writer. Caller drops.
+ */
 struct writer *writer_new(const struct selection *selection, const struct result *result, const struct stages *sum,
                           const struct page_source *source);
 void writer_drop(struct writer **writer);

@@ -197,7 +197,8 @@ static int add_frame(struct xlsx *xlsx) {
                       HEAD "<Types xmlns=\"" PACKAGE "content-types\"><Default Extension=\"rels\""
                            " ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/>"
                            "<Override PartName=\"/xl/workbook.xml\" ContentType=\"" SHEET_TYPE "sheet.main+xml\"/>"
-                           "<Override PartName=\"/xl/styles.xml\" ContentType=\"" SHEET_TYPE "styles+xml\"/>%s</Types>\n",
+                           "<Override PartName=\"/xl/styles.xml\" ContentType=\"" SHEET_TYPE
+                           "styles+xml\"/>%s</Types>\n",
                       xlsx->types.data);
     int result = 0;
     for (size_t i = 0; i < array_length(parts); i++) {
