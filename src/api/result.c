@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "api/inside.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -84,6 +85,7 @@ int api_choose_output(const struct http_request *request, struct selection *ret)
 
 struct result_stream {
     struct api *api;
+    struct http_request *request;
     struct task_row row;
     struct result head; /* all but the pages, some of it the row's */
     struct stages sum;
@@ -156,16 +158,18 @@ static int next_stored(void *context, uint32_t number, const struct page **ret) 
     return result;
 }
 
+/* A page a call: until a file in an archive is complete nothing comes of them, and others have their turn. */
 static enum http_next next_piece(void *context, struct buffer *to) {
     struct result_stream *stream = context;
     bool more = stream->writer != NULL;
-    while (more && to->length == 0) {
-        if (writer_step(stream->writer, to, &more) != 0) {
-            return HTTP_CUT;
-        }
+    if (more && writer_step(stream->writer, to, &more) != 0) {
+        return HTTP_CUT;
     }
     if (!more) {
         writer_drop(&stream->writer);
+    } else if (to->length == 0) {
+        http_wait(stream->request, clock_now());
+        return HTTP_WAIT;
     }
     return to->length > 0 ? HTTP_MORE : HTTP_END;
 }
@@ -179,9 +183,9 @@ static int refuse_result(const struct task_row *row) {
 }
 
 /* The row becomes the stream's. */
-static struct result_stream *stream_new(struct api *api, struct task_row *row) {
+static struct result_stream *stream_new(struct api *api, struct http_request *request, struct task_row *row) {
     struct result_stream *stream = alloc(1, sizeof(*stream));
-    *stream = (struct result_stream){.api = api, .row = *row};
+    *stream = (struct result_stream){.api = api, .request = request, .row = *row};
     *row = (struct task_row){0};
     read_head(stream);
     return stream;
@@ -201,7 +205,7 @@ void api_result(void *context, struct http_request *request) {
         http_answer_problem(request, result, error_detail());
         return;
     }
-    struct result_stream *pieces = stream_new(api, &row);
+    struct result_stream *pieces = stream_new(api, request, &row);
     const struct page_source source = {.next = next_stored, .context = pieces};
     pieces->writer = writer_new(&selection, &pieces->head, &pieces->sum, &source);
     const struct http_stream stream = {.next = next_piece, .end = end_pieces, .context = pieces};
@@ -248,7 +252,7 @@ void api_page(void *context, struct http_request *request) {
     result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     result = result ? result : tasks_read_page(api->tasks, &row, page, &text, &length);
     if (result == 0) {
-        struct result_stream *stream = stream_new(api, &row);
+        struct result_stream *stream = stream_new(api, request, &row);
         result = take_page(stream, text, length);
         result = result ? result : write_page(stream, &selection, &body);
         end_pieces(stream);
