@@ -1,4 +1,4 @@
-/* SHA-256 (over Nettle, whose only home is digest.c). One digest belongs to one thread at a time. */
+/* SHA-256 and HMAC with it (over Nettle, whose only home is digest.c). One digest belongs to one thread at a time. */
 #ifndef OCTAVO_BASE_DIGEST_H
 #define OCTAVO_BASE_DIGEST_H
 
@@ -17,6 +17,9 @@ void digest_add(struct digest *digest, const void *bytes, size_t length);
 void digest_take(struct digest **digest, char ret[DIGEST_BYTES]);
 
 void digest_drop(struct digest **digest);
+
+/* HMAC-SHA-256 (RFC 2104) of a message under a key. */
+void digest_hmac(const void *key, size_t key_length, const void *message, size_t length, char ret[DIGEST_BYTES]);
 
 /* Whether two digests are the same, in a time that does not tell where they differ. */
 bool digest_equal(const char one[DIGEST_BYTES], const char other[DIGEST_BYTES]);

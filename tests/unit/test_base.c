@@ -233,6 +233,33 @@ static void a_digest_is_sha256(void **state) {
     digest_drop(&digest);
 }
 
+static void hmacs_are_those_of_rfc_4231(void **state) {
+    (void)state;
+    static const struct {
+        int key_byte; /* repeated; 0: the key is text */
+        size_t key_length;
+        const char *key;
+        int message_byte;
+        size_t length;
+        const char *message, *hmac;
+    } cases[] = {
+        {0x0B, 20, NULL, 0, 8, "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+        {0, 4, "Jefe", 0, 28, "what do ya want for nothing?",
+         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {0xAA, 20, NULL, 0xDD, 50, NULL, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+        {0xAA, 131, NULL, 0, 54, "Test Using Larger Than Block-Size Key - Hash Key First",
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+    };
+    for (size_t i = 0; i < array_length(cases); i++) {
+        char key[131], message[64], hmac[DIGEST_BYTES];
+        memset(key, cases[i].key_byte, sizeof(key));
+        memset(message, cases[i].message_byte, sizeof(message));
+        digest_hmac(cases[i].key ? cases[i].key : key, cases[i].key_length,
+                    cases[i].message ? cases[i].message : message, cases[i].length, hmac);
+        assert_string_equal(hmac, cases[i].hmac);
+    }
+}
+
 static void times_are_told_in_utc(void **state) {
     (void)state;
     char *text cleanup(drop_memory) = clock_text(INT64_C(1790213730123)), *start cleanup(drop_memory) = clock_text(0);
@@ -262,6 +289,7 @@ static void folders_are_made_with_their_parents(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_digest_is_sha256),
+        cmocka_unit_test(hmacs_are_those_of_rfc_4231),
         cmocka_unit_test(times_are_told_in_utc),
         cmocka_unit_test(folders_are_made_with_their_parents),
         cmocka_unit_test(every_error_has_words),
