@@ -11,47 +11,20 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "store/schema.h"
 #include "store/store.h"
 
 enum { BUSY_MILLISECONDS = 2000 };
 
-/* Each brings the schema from the version before to its own, 1, 2, ...; what was released once never changes. */
-static const char *const migrations[] = {
-    "CREATE TABLE tasks (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL,"
-    " priority INTEGER NOT NULL, name TEXT, options TEXT NOT NULL, key TEXT UNIQUE, digest TEXT NOT NULL,"
-    " bytes INTEGER NOT NULL, created INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,"
-    " deadline INTEGER NOT NULL, document_pages INTEGER NOT NULL, pages INTEGER NOT NULL,"
-    " pages_done INTEGER NOT NULL, result_bytes INTEGER NOT NULL, format TEXT, engine TEXT, warnings TEXT,"
-    " timings TEXT, seconds REAL NOT NULL, error TEXT, detail TEXT, error_page INTEGER NOT NULL);"
-    "CREATE INDEX tasks_by_state ON tasks (state, number);"
-    "CREATE TABLE pages (task INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE, page INTEGER NOT NULL,"
-    " offset INTEGER NOT NULL, bytes INTEGER NOT NULL, error TEXT, detail TEXT, PRIMARY KEY (task, page))"
-    " WITHOUT ROWID;"
-    "CREATE TABLE events (task INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE, number INTEGER NOT NULL,"
-    " at INTEGER NOT NULL, kind TEXT NOT NULL, page INTEGER NOT NULL, PRIMARY KEY (task, number)) WITHOUT ROWID;",
-    /* Tasks have owners, and idempotency keys are each owner's: the old column was unique for all. */
-    "CREATE TABLE new_tasks (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL,"
-    " priority INTEGER NOT NULL, name TEXT, options TEXT NOT NULL, key TEXT, digest TEXT NOT NULL,"
-    " bytes INTEGER NOT NULL, created INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,"
-    " deadline INTEGER NOT NULL, document_pages INTEGER NOT NULL, pages INTEGER NOT NULL,"
-    " pages_done INTEGER NOT NULL, result_bytes INTEGER NOT NULL, format TEXT, engine TEXT, warnings TEXT,"
-    " timings TEXT, seconds REAL NOT NULL, error TEXT, detail TEXT, error_page INTEGER NOT NULL, owner TEXT);"
-    "INSERT INTO new_tasks SELECT *, NULL FROM tasks;"
-    "DELETE FROM sqlite_sequence WHERE name = 'new_tasks';"
-    "INSERT INTO sqlite_sequence SELECT 'new_tasks', seq FROM sqlite_sequence WHERE name = 'tasks';"
-    "DROP TABLE tasks; ALTER TABLE new_tasks RENAME TO tasks;"
-    "CREATE INDEX tasks_by_state ON tasks (state, number);"
-    "CREATE INDEX tasks_by_owner ON tasks (owner, number);"
-    "CREATE UNIQUE INDEX tasks_by_key ON tasks (ifnull(owner, ''), key) WHERE key IS NOT NULL;",
-};
-
 enum column_kind { NUMBER, REAL, TEXT, CHARS, STATE };
 
-/* The columns of tasks in their order, and the members of struct task_row that they are. */
-#define COLUMNS                                                                                                        \
+/* The columns of tasks and callbacks in their order, and the members of struct task_row that they are. */
+#define TASK_COLUMNS                                                                                                        \
     "number, id, state, priority, name, options, key, digest, bytes, created, started, ended, deadline,"               \
     " document_pages, pages, pages_done, result_bytes, format, engine, warnings, timings, seconds, error, detail,"     \
     " error_page, owner"
+#define COLUMNS TASK_COLUMNS ", callback, attempts, due, delivered, trouble"
+#define FROM_TASKS " FROM tasks LEFT JOIN callbacks ON task = tasks.number "
 #define COLUMN(kind, member)                                                                                           \
     { kind, ":" #member, offsetof(struct task_row, member) }
 static const struct {
@@ -85,6 +58,11 @@ static const struct {
     COLUMN(TEXT, detail),
     COLUMN(NUMBER, error_page),
     COLUMN(TEXT, owner),
+    COLUMN(TEXT, callback),
+    COLUMN(NUMBER, callback_attempts),
+    COLUMN(NUMBER, callback_due),
+    COLUMN(NUMBER, callback_delivered),
+    COLUMN(TEXT, callback_trouble),
 };
 
 enum statement {
@@ -103,24 +81,30 @@ enum statement {
     PAGES,
     EVENTS,
     REMOVE,
+    ADD_CALLBACK,
+    END_CALLBACK,
+    SET_CALLBACK,
+    CALLBACKS,
     STATEMENT_COUNT
 };
 
 static const char *const texts[] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
-    [ADD] = "INSERT INTO tasks (" COLUMNS ") VALUES (NULL, :id, :state, :priority, :name, :options, :key, :digest,"
+    [ADD] = "INSERT INTO tasks (" TASK_COLUMNS ") VALUES (NULL, :id, :state, :priority, :name, :options, :key, :digest,"
             " :bytes, :created, :started, :ended, :deadline, :document_pages, :pages, :pages_done, :result_bytes,"
             " :format, :engine, :warnings, :timings, :seconds, :error, :detail, :error_page, :owner)",
     [ADD_EVENT] = "INSERT INTO events VALUES (?1, 1 + ifnull((SELECT max(number) FROM events WHERE task = ?1), 0), ?2,"
                   " ?3, ?4)",
-    [FIND] = "SELECT " COLUMNS " FROM tasks WHERE id = ?1",
-    [FIND_KEY] = "SELECT " COLUMNS " FROM tasks WHERE key = ?1 AND ifnull(owner, '') = ifnull(?2, '')",
+    [FIND] = "SELECT " COLUMNS FROM_TASKS "WHERE id = ?1",
+    [FIND_KEY] = "SELECT " COLUMNS FROM_TASKS "WHERE key = ?1 AND ifnull(owner, '') = ifnull(?2, '')",
     [LIST_NEW] =
-        "SELECT " COLUMNS " FROM tasks WHERE (?2 = 0 OR number < ?2) AND instr(?1, state || ',')"
-        " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) AND (?5 IS NULL OR owner = ?5) ORDER BY number DESC LIMIT ?3",
-    [LIST_OLD] = "SELECT " COLUMNS " FROM tasks WHERE number > ?2 AND instr(?1, state || ',')"
-                 " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) AND (?5 IS NULL OR owner = ?5) ORDER BY number LIMIT ?3",
+        "SELECT " COLUMNS FROM_TASKS "WHERE (?2 = 0 OR number < ?2) AND instr(?1, state || ',')"
+        " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) AND (?5 IS NULL OR owner = ?5)"
+        " AND (?6 = 0 OR ifnull(due, 0) = 0) ORDER BY number DESC LIMIT ?3",
+    [LIST_OLD] = "SELECT " COLUMNS FROM_TASKS "WHERE number > ?2 AND instr(?1, state || ',')"
+                 " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) AND (?5 IS NULL OR owner = ?5)"
+        " AND (?6 = 0 OR ifnull(due, 0) = 0) ORDER BY number LIMIT ?3",
     [SUM] = "SELECT state, count(*), sum(result_bytes + iif(ended = 0, bytes, 0)) FROM tasks GROUP BY state",
     [MOVE] = "UPDATE tasks SET state = :to, started = :started, ended = :ended, document_pages = :document_pages,"
              " pages = :pages, format = :format, engine = :engine, warnings = :warnings, seconds = :seconds,"
@@ -132,6 +116,12 @@ static const char *const texts[] = {
     [PAGES] = "SELECT page, offset, bytes, error, detail FROM pages WHERE task = ?1 AND page >= ?2 ORDER BY page",
     [EVENTS] = "SELECT number, at, kind, page FROM events WHERE task = ?1 AND number > ?2 ORDER BY number",
     [REMOVE] = "DELETE FROM tasks WHERE number = ?1",
+    [ADD_CALLBACK] = "INSERT INTO callbacks VALUES (?1, ?2, 0, 0, 0, NULL)",
+    [END_CALLBACK] = "UPDATE callbacks SET due = :ended WHERE task = :number",
+    [SET_CALLBACK] = "UPDATE callbacks SET attempts = :callback_attempts, due = :callback_due,"
+                     " delivered = :callback_delivered, trouble = :callback_trouble WHERE task = :number",
+    [CALLBACKS] = "SELECT " COLUMNS " FROM callbacks JOIN tasks ON task = tasks.number WHERE due > 0 ORDER BY due"
+                  " LIMIT ?1",
 };
 
 struct store {
@@ -213,6 +203,12 @@ static void bind_row(sqlite3_stmt *statement, const struct task_row *row) {
             break;
         }
     }
+}
+
+static int run_with(struct store *store, enum statement which, const struct task_row *row) {
+    sqlite3_stmt *statement = fresh(store, which);
+    bind_row(statement, row);
+    return run(store, statement);
 }
 
 /* Ids and digests are written by us at their full length; a database that says otherwise gives a cut one. */
@@ -297,14 +293,14 @@ static int migrate(struct store *store) {
     int version = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : -1;
     int result = version < 0 ? trouble(store) : 0;
     sqlite3_finalize(statement);
-    if (version > (int)array_length(migrations)) {
-        return fail(ERR_STORE, "octavo.db was written by a newer version (schema %d, this one knows %zu)", version,
-                    array_length(migrations));
+    if (version > schema_version) {
+        return fail(ERR_STORE, "octavo.db was written by a newer version (schema %d, this one knows %d)", version,
+                    schema_version);
     }
-    while (result == 0 && version >= 0 && version < (int)array_length(migrations)) {
+    while (result == 0 && version >= 0 && version < schema_version) {
         char *mark cleanup(drop_memory) = format("PRAGMA user_version = %d; COMMIT", version + 1);
         result = execute(store, "BEGIN IMMEDIATE");
-        result = result ? result : execute(store, migrations[version]);
+        result = result ? result : execute(store, schema_migrations[version]);
         result = result ? result : execute(store, mark);
         take_back(store, result);
         version++;
@@ -358,18 +354,24 @@ static int sqlite_open(const char *folder, struct store **ret) {
 
 /* Tasks */
 
+static int add_callback(struct store *store, int64_t number, const char *url) {
+    sqlite3_stmt *statement = fresh(store, ADD_CALLBACK);
+    sqlite3_bind_int64(statement, 1, number);
+    bind_text(statement, 2, url);
+    return run(store, statement);
+}
+
 static int sqlite_add(struct store *store, struct task_row *row) {
     int result = begin(store, true);
     if (result != 0) {
         return result;
     }
-    sqlite3_stmt *statement = fresh(store, ADD);
-    bind_row(statement, row);
-    result = run(store, statement);
+    result = run_with(store, ADD, row);
     if (result != 0 && sqlite3_extended_errcode(store->database) == SQLITE_CONSTRAINT_UNIQUE) {
         result = fail(ERR_KEY_USED, "%s", "");
     }
     int64_t number = sqlite3_last_insert_rowid(store->database);
+    result = result == 0 && row->callback ? add_callback(store, number, row->callback) : result;
     result = result ? result : add_event(store, number, task_state_word(row->state), 0);
     result = end(store, result);
     if (result == 0) {
@@ -412,6 +414,20 @@ static void add_words(unsigned set, char *words, size_t size) {
     words[length] = '\0';
 }
 
+/* Calls each() with the rows that a statement finds. */
+static int each_row(struct store *store, sqlite3_stmt *statement,
+                    bool (*each)(void *context, const struct task_row *row), void *context) {
+    int result = 0, code = SQLITE_ROW;
+    for (bool more = true; result == 0 && more && (code = sqlite3_step(statement)) == SQLITE_ROW;) {
+        struct task_row row cleanup(task_row_done) = {0};
+        result = read_row(statement, &row);
+        more = result == 0 && each(context, &row);
+    }
+    result = result == 0 && code != SQLITE_ROW && code != SQLITE_DONE ? trouble(store) : result;
+    sqlite3_reset(statement);
+    return result;
+}
+
 static int sqlite_list(struct store *store, const struct task_query *query,
                        bool (*each)(void *context, const struct task_row *row), void *context) {
     char words[128];
@@ -422,15 +438,8 @@ static int sqlite_list(struct store *store, const struct task_query *query,
     sqlite3_bind_int64(statement, 3, query->limit > 0 ? query->limit : -1);
     sqlite3_bind_int64(statement, 4, query->ended_before);
     bind_text(statement, 5, query->owner);
-    int result = 0, code = SQLITE_ROW;
-    for (bool more = true; result == 0 && more && (code = sqlite3_step(statement)) == SQLITE_ROW;) {
-        struct task_row row cleanup(task_row_done) = {0};
-        result = read_row(statement, &row);
-        more = result == 0 && each(context, &row);
-    }
-    result = result == 0 && code != SQLITE_ROW && code != SQLITE_DONE ? trouble(store) : result;
-    sqlite3_reset(statement);
-    return result;
+    sqlite3_bind_int(statement, 6, query->told);
+    return each_row(store, statement, each, context);
 }
 
 static int sqlite_sum(struct store *store, struct task_sums *ret) {
@@ -469,8 +478,13 @@ static int sqlite_move(struct store *store, struct task_row *row, enum task_stat
     if (result == 0 && sqlite3_changes(store->database) != 1) {
         result = fail(ERR_TASK_OVER, "it is not %s any more", task_state_word(row->state));
     }
+    bool is_told = row->callback && task_state_is_over(to);
+    result = result == 0 && is_told ? run_with(store, END_CALLBACK, row) : result;
     result = end(store, result ? result : add_event(store, row->number, event, 0));
-    row->state = result == 0 ? to : row->state;
+    if (result == 0) {
+        row->state = to;
+        row->callback_due = is_told ? row->ended : row->callback_due;
+    }
     return result;
 }
 
@@ -497,11 +511,7 @@ static int sqlite_add_page(struct store *store, const struct task_row *row, cons
     bind_text(statement, 5, page->error);
     bind_text(statement, 6, page->detail);
     result = run(store, statement);
-    if (result == 0) {
-        statement = fresh(store, COUNT_PAGE);
-        bind_row(statement, row);
-        result = run(store, statement);
-    }
+    result = result ? result : run_with(store, COUNT_PAGE, row);
     return end(store, result ? result : add_event(store, row->number, "page", page->page));
 }
 
@@ -546,6 +556,20 @@ static int sqlite_events(struct store *store, int64_t number, int64_t after,
     return result;
 }
 
+/* Callbacks */
+
+static int sqlite_callbacks(struct store *store, int64_t limit,
+                            bool (*each)(void *context, const struct task_row *row), void *context) {
+    sqlite3_stmt *statement = fresh(store, CALLBACKS);
+    sqlite3_bind_int64(statement, 1, limit > 0 ? limit : -1);
+    return each_row(store, statement, each, context);
+}
+
+static int sqlite_set_callback(struct store *store, const struct task_row *row) {
+    int result = set_durable(store, false);
+    return result ? result : run_with(store, SET_CALLBACK, row);
+}
+
 const struct store_kind store_sqlite = {.word = "sqlite",
                                         .open = sqlite_open,
                                         .drop = sqlite_drop,
@@ -558,4 +582,6 @@ const struct store_kind store_sqlite = {.word = "sqlite",
                                         .add_page = sqlite_add_page,
                                         .pages = sqlite_pages,
                                         .events = sqlite_events,
+                                        .callbacks = sqlite_callbacks,
+                                        .set_callback = sqlite_set_callback,
                                         .remove = sqlite_remove};

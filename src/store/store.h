@@ -54,6 +54,11 @@ struct task_row {
     char *detail;
     int64_t error_page;
     char *owner; /* id of the API key that has sent it; NULL: there were no keys */
+    char *callback;                         /* URL that is told when it has ended; NULL: none */
+    int64_t callback_attempts;              /* so far */
+    int64_t callback_due;                   /* the next attempt; 0: it has not ended, or there will be none */
+    int64_t callback_delivered;
+    char *callback_trouble;                 /* of the last attempt */
 };
 void task_row_done(struct task_row *row);
 struct task_row task_row_copy(const struct task_row *row);
@@ -77,6 +82,7 @@ struct task_query {
     int64_t ended_before; /* only those that have; 0: all */
     int64_t limit;        /* 0: none */
     const char *owner;    /* only those of this one; NULL: all */
+    bool told;            /* only those whose callback is not still to be delivered */
 };
 
 struct task_sums {
@@ -110,7 +116,7 @@ struct store_kind {
     /*
      * Moves a task from row->state to another, with the event; what else of the row may change by then is written as
      * well: started, ended, document_pages, pages, format, engine, warnings, seconds, error. row->state is the new one
-     * afterwards. ERR_TASK_OVER if it is not in this state, or there is no such move. A move to an end survives a power
+     * afterwards. With an end its callback is due, in the same transaction. ERR_TASK_OVER if it is not in this state, or there is no such move. A move to an end survives a power
      * failure.
      */
     int (*move)(struct store *store, struct task_row *row, enum task_state to);
@@ -124,6 +130,12 @@ struct store_kind {
                  bool (*each)(void *context, const struct task_page *page), void *context);
     int (*events)(struct store *store, int64_t number, int64_t after,
                   bool (*each)(void *context, const struct task_event *event), void *context);
+
+    /* Those whose callback is to be delivered, at most so many (0: all), what is due first before the others; as list().
+     * Writes what of a row is about its callback; a power failure may take that back. */
+    int (*callbacks)(struct store *store, int64_t limit, bool (*each)(void *context, const struct task_row *row),
+                     void *context);
+    int (*set_callback)(struct store *store, const struct task_row *row);
 
     /* Removes a task with all that is known of it. ERR_NOT_FOUND. */
     int (*remove)(struct store *store, int64_t number);

@@ -182,9 +182,9 @@ def test_old_store_is_migrated(tmp_path):
         server.wait_for_end(task)
         before = server.get(f"/v1/tasks/{task}/events").body
     with sqlite3.connect(tmp_path / "data" / "octavo.db") as database:
-        assert database.execute("PRAGMA user_version").fetchone()[0] == 2
+        assert database.execute("PRAGMA user_version").fetchone()[0] == 3
         database.executescript("""
-            DROP INDEX tasks_by_owner; DROP INDEX tasks_by_key; ALTER TABLE tasks DROP COLUMN owner;
+            DROP TABLE callbacks; DROP INDEX tasks_by_owner; DROP INDEX tasks_by_key; ALTER TABLE tasks DROP COLUMN owner;
             PRAGMA user_version = 1; UPDATE sqlite_sequence SET seq = 70 WHERE name = 'tasks'""")
     with Server(tmp_path / "data") as server:
         assert server.get(f"/v1/tasks/{task}/result?format=text").text == "Page number 1\n"

@@ -69,7 +69,8 @@ static struct task_row row_new(const char *key) {
                            .key = copy_string(key),
                            .bytes = 12,
                            .created = 1000,
-                           .deadline = 5000};
+                           .deadline = 5000,
+                           .callback = copy_string("https://example.org/told")};
     memset(row.digest, 'a', sizeof(row.digest) - 1);
     assert_int_equal(id_new(row.id), 0);
     return row;
@@ -124,6 +125,8 @@ static void a_task_is_found_as_it_was_added(void **state) {
     assert_int_equal(found.priority, -3);
     assert_int_equal(found.bytes, 12);
     assert_int_equal(found.deadline, 5000);
+    assert_string_equal(found.callback, row.callback);
+    assert_int_equal(found.callback_due, 0);
     assert_int_equal(found.state, TASK_QUEUED);
     assert_null(found.error);
     assert_int_equal(kind->find(fixture->store, "0123456789abcdefghjkmnpqrs", &none), ERR_NOT_FOUND);
@@ -264,6 +267,60 @@ static void pages_and_events_are_kept_in_their_order(void **state) {
 
 static char *database(struct fixture *fixture) { return format("%s/octavo.db", fixture->folder); }
 
+struct due {
+    int64_t numbers[8];
+    size_t count;
+};
+
+static bool note_due(void *context, const struct task_row *row) {
+    struct due *due = context;
+    due->numbers[due->count++] = row->number;
+    return due->count < array_length(due->numbers);
+}
+
+static struct due look_for_due(struct fixture *fixture, int64_t limit) {
+    struct due due = {0};
+    assert_int_equal(kind->callbacks(fixture->store, limit, note_due, &due), 0);
+    return due;
+}
+
+static void a_callback_is_due_from_the_end_of_its_task_until_it_is_settled(void **state) {
+    struct fixture *fixture = *state;
+    struct task_row first cleanup(task_row_done) = add(fixture, NULL), second cleanup(task_row_done) = add(fixture, NULL);
+    struct task_row found cleanup(task_row_done) = {0}, silent cleanup(task_row_done) = row_new(NULL);
+    free(take(silent.callback));
+    assert_int_equal(kind->add(fixture->store, &silent), 0);
+    assert_int_equal(move(fixture, &first, TASK_RUNNING), 0);
+    assert_int_equal(look_for_due(fixture, 0).count, 0);
+    first.ended = 9000;
+    second.ended = silent.ended = 8000;
+    assert_int_equal(move(fixture, &first, TASK_DONE), 0);
+    assert_int_equal(move(fixture, &second, TASK_CANCELLED), 0);
+    assert_int_equal(move(fixture, &silent, TASK_CANCELLED), 0);
+    assert_int_equal(first.callback_due, 9000);
+    reopen(fixture);
+    struct due due = look_for_due(fixture, 0);
+    assert_int_equal(due.count, 2);
+    assert_int_equal(due.numbers[0], second.number);
+    assert_int_equal(look_for_due(fixture, 1).count, 1);
+    second.callback_attempts = 3;
+    second.callback_due = 0;
+    second.callback_delivered = 8500;
+    second.callback_trouble = copy_string("it was late");
+    assert_int_equal(kind->set_callback(fixture->store, &second), 0);
+    assert_int_equal(kind->find(fixture->store, second.id, &found), 0);
+    assert_int_equal(found.callback_attempts, 3);
+    assert_int_equal(found.callback_delivered, 8500);
+    assert_string_equal(found.callback_trouble, "it was late");
+    struct due told = {0};
+    const struct task_query query = {.states = ~0U, .oldest_first = true, .told = true};
+    assert_int_equal(kind->list(fixture->store, &query, note_due, &told), 0);
+    assert_int_equal(told.count, 2);
+    assert_int_equal(told.numbers[0], second.number);
+    assert_int_equal(kind->remove(fixture->store, first.number), 0);
+    assert_int_equal(look_for_due(fixture, 0).count, 0); /* it goes with its task */
+}
+
 static void a_damaged_database_is_told(void **state) {
     struct fixture *fixture = *state;
     char *path cleanup(drop_memory) = database(fixture);
@@ -286,14 +343,14 @@ static void a_database_of_a_newer_version_is_refused(void **state) {
     int fd cleanup(drop_fd) = open(path, O_RDWR | O_CLOEXEC);
     char version[4];
     assert_int_equal(pread(fd, version, 4, 60), 4);
-    assert_memory_equal(version, "\0\0\0\2", 4);
+    assert_memory_equal(version, "\0\0\0\3", 4);
     assert_int_equal(pwrite(fd, "\0\0\0\7", 4, 60), 4);
     assert_int_equal(kind->open(fixture->folder, &store), ERR_STORE);
     assert_non_null(strstr(error_detail(), "newer version (schema 7"));
     assert_int_equal(pwrite(fd, "\0\0\0\0", 4, 60), 4); /* a migration that cannot be done leaves all as it was */
     assert_int_equal(kind->open(fixture->folder, &store), ERR_STORE);
     assert_non_null(strstr(error_detail(), "already exists"));
-    assert_int_equal(pwrite(fd, "\0\0\0\2", 4, 60), 4);
+    assert_int_equal(pwrite(fd, "\0\0\0\3", 4, 60), 4);
     assert_int_equal(kind->open(fixture->folder, &fixture->store), 0);
 }
 
@@ -465,6 +522,7 @@ int main(void) {
         TEST(of_two_who_move_a_task_one_succeeds),
         TEST(lists_go_either_way_and_stop_where_they_are_told),
         TEST(pages_and_events_are_kept_in_their_order),
+        TEST(a_callback_is_due_from_the_end_of_its_task_until_it_is_settled),
         TEST(a_damaged_database_is_told),
         TEST(a_database_of_a_newer_version_is_refused),
         TEST(a_store_that_another_holds_is_busy),
