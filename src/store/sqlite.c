@@ -19,7 +19,7 @@ enum { BUSY_MILLISECONDS = 2000 };
 enum column_kind { NUMBER, REAL, TEXT, CHARS, STATE };
 
 /* The columns of tasks and callbacks in their order, and the members of struct task_row that they are. */
-#define TASK_COLUMNS                                                                                                        \
+#define TASK_COLUMNS                                                                                                   \
     "number, id, state, priority, name, options, key, digest, bytes, created, started, ended, deadline,"               \
     " document_pages, pages, pages_done, result_bytes, format, engine, warnings, timings, seconds, error, detail,"     \
     " error_page, owner"
@@ -98,13 +98,12 @@ static const char *const texts[] = {
                   " ?3, ?4)",
     [FIND] = "SELECT " COLUMNS FROM_TASKS "WHERE id = ?1",
     [FIND_KEY] = "SELECT " COLUMNS FROM_TASKS "WHERE key = ?1 AND ifnull(owner, '') = ifnull(?2, '')",
-    [LIST_NEW] =
-        "SELECT " COLUMNS FROM_TASKS "WHERE (?2 = 0 OR number < ?2) AND instr(?1, state || ',')"
-        " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) AND (?5 IS NULL OR owner = ?5)"
-        " AND (?6 = 0 OR ifnull(due, 0) = 0) ORDER BY number DESC LIMIT ?3",
+    [LIST_NEW] = "SELECT " COLUMNS FROM_TASKS "WHERE (?2 = 0 OR number < ?2) AND instr(?1, state || ',')"
+                 " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) AND (?5 IS NULL OR owner = ?5)"
+                 " AND (?6 = 0 OR ifnull(due, 0) = 0) ORDER BY number DESC LIMIT ?3",
     [LIST_OLD] = "SELECT " COLUMNS FROM_TASKS "WHERE number > ?2 AND instr(?1, state || ',')"
                  " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) AND (?5 IS NULL OR owner = ?5)"
-        " AND (?6 = 0 OR ifnull(due, 0) = 0) ORDER BY number LIMIT ?3",
+                 " AND (?6 = 0 OR ifnull(due, 0) = 0) ORDER BY number LIMIT ?3",
     [SUM] = "SELECT state, count(*), sum(result_bytes + iif(ended = 0, bytes, 0)) FROM tasks GROUP BY state",
     [MOVE] = "UPDATE tasks SET state = :to, started = :started, ended = :ended, document_pages = :document_pages,"
              " pages = :pages, format = :format, engine = :engine, warnings = :warnings, seconds = :seconds,"
@@ -558,8 +557,8 @@ static int sqlite_events(struct store *store, int64_t number, int64_t after,
 
 /* Callbacks */
 
-static int sqlite_callbacks(struct store *store, int64_t limit,
-                            bool (*each)(void *context, const struct task_row *row), void *context) {
+static int sqlite_callbacks(struct store *store, int64_t limit, bool (*each)(void *context, const struct task_row *row),
+                            void *context) {
     sqlite3_stmt *statement = fresh(store, CALLBACKS);
     sqlite3_bind_int64(statement, 1, limit > 0 ? limit : -1);
     return each_row(store, statement, each, context);

@@ -53,12 +53,12 @@ struct task_row {
     char *error;               /* a word */
     char *detail;
     int64_t error_page;
-    char *owner; /* id of the API key that has sent it; NULL: there were no keys */
-    char *callback;                         /* URL that is told when it has ended; NULL: none */
-    int64_t callback_attempts;              /* so far */
-    int64_t callback_due;                   /* the next attempt; 0: it has not ended, or there will be none */
+    char *owner;               /* id of the API key that has sent it; NULL: there were no keys */
+    char *callback;            /* URL that is told when it has ended; NULL: none */
+    int64_t callback_attempts; /* so far */
+    int64_t callback_due;      /* the next attempt; 0: it has not ended, or there will be none */
     int64_t callback_delivered;
-    char *callback_trouble;                 /* of the last attempt */
+    char *callback_trouble; /* of the last attempt */
 };
 void task_row_done(struct task_row *row);
 struct task_row task_row_copy(const struct task_row *row);
@@ -116,8 +116,8 @@ struct store_kind {
     /*
      * Moves a task from row->state to another, with the event; what else of the row may change by then is written as
      * well: started, ended, document_pages, pages, format, engine, warnings, seconds, error. row->state is the new one
-     * afterwards. With an end its callback is due, in the same transaction. ERR_TASK_OVER if it is not in this state, or there is no such move. A move to an end survives a power
-     * failure.
+     * afterwards. With an end its callback is due, in the same transaction. ERR_TASK_OVER if it is not in this state,
+     * or there is no such move. A move to an end survives a power failure.
      */
     int (*move)(struct store *store, struct task_row *row, enum task_state to);
 
@@ -131,8 +131,8 @@ struct store_kind {
     int (*events)(struct store *store, int64_t number, int64_t after,
                   bool (*each)(void *context, const struct task_event *event), void *context);
 
-    /* Those whose callback is to be delivered, at most so many (0: all), what is due first before the others; as list().
-     * Writes what of a row is about its callback; a power failure may take that back. */
+    /* Those whose callback is to be delivered, at most so many (0: all), what is due first before the others; as
+     * list(). Writes what of a row is about its callback; a power failure may take that back. */
     int (*callbacks)(struct store *store, int64_t limit, bool (*each)(void *context, const struct task_row *row),
                      void *context);
     int (*set_callback)(struct store *store, const struct task_row *row);

@@ -18,6 +18,8 @@ struct tasks {
     double seconds_per_task; /* lately; 0: not measured */
     int64_t last_end;        /* clock */
     int64_t next_sweep;      /* clock: of retention */
+    int64_t callbacks;       /* that are to be delivered */
+    int64_t next_callback;   /* clock: it makes sense to look for them; INT64_MAX: it does not */
 };
 
 /* A live task made from its row, whose contents it takes over. */
@@ -31,6 +33,10 @@ void book_close(struct tasks *tasks, struct task *task);
 
 /* Ends a task early, its owner told. What the store fails with: nothing has happened then. */
 int book_stop(struct tasks *tasks, struct task *task, enum task_state state, int error);
+
+/* A callback is due from now on; those that were so when the last server ended. */
+void book_add_callback(struct tasks *tasks);
+int book_count_callbacks(struct tasks *tasks);
 
 /* Tells that something of a task is new. */
 void book_announce(struct tasks *tasks, const char *id);

@@ -286,7 +286,7 @@ static bool retain(struct tasks *tasks) {
     }
     sweep =
         (struct sweep){.surplus = kept - tasks->limits.kept_tasks, .surplus_bytes = bytes - tasks->limits.kept_bytes};
-    const struct task_query all = {.states = over, .oldest_first = true, .limit = SWEPT_AT_ONCE};
+    const struct task_query all = {.states = over, .oldest_first = true, .told = true, .limit = SWEPT_AT_ONCE};
     return tasks->kind->list(tasks->store, &all, sweep_surplus, &sweep) == 0 && remove_swept(tasks, &sweep);
 }
 

@@ -57,6 +57,9 @@ void book_close(struct tasks *tasks, struct task *task) {
     blobs_remove_document(tasks->blobs, task->row.id);
     tasks->bytes -= task->row.bytes;
     tasks->counts.ended[task->row.state]++;
+    if (task->row.callback) {
+        book_add_callback(tasks);
+    }
     task_free(task);
 }
 
@@ -141,6 +144,7 @@ int tasks_open(const char *folder, const struct store_kind *kind, const struct t
     result = result ? result : blobs_open(folder, &tasks->blobs);
     result = result ? result : kind->open(folder, &tasks->store);
     result = result ? result : take_over(tasks);
+    result = result ? result : book_count_callbacks(tasks);
     if (result != 0) {
         return result;
     }
@@ -211,6 +215,7 @@ static struct task_row row_of(const struct submission *submission) {
                            .options = json_text(options, false),
                            .key = copy_string(wish->key),
                            .owner = copy_string(submission->owner),
+                           .callback = copy_string(wish->callback),
                            .bytes = submission->bytes,
                            .created = now,
                            .deadline = wish->deadline > 0 ? now + 1000 * wish->deadline : 0};
@@ -264,11 +269,14 @@ int tasks_cancel(struct tasks *tasks, const char *id) {
 int tasks_remove(struct tasks *tasks, const char *id) {
     struct task_row row cleanup(task_row_done) = {0};
     int result = tasks_find(tasks, id, &row);
+    bool is_pending = row.callback_due > 0;
     if (result == 0 && book_find(tasks, id)) {
         result = tasks_cancel(tasks, id);
+        is_pending = row.callback != NULL;
     }
     result = result ? result : tasks->kind->remove(tasks->store, row.number);
     if (result == 0) {
+        tasks->callbacks -= is_pending;
         blobs_remove(tasks->blobs, id);
         tasks->counts.removed++;
         book_announce(tasks, id);

@@ -25,6 +25,7 @@
 struct tasks_limits {
     int64_t tasks, bytes;                         /* that have not ended; bytes of their documents */
     int64_t kept_seconds, kept_tasks, kept_bytes; /* that have ended */
+    int64_t callback_attempts, callback_wait;     /* attempts in all, seconds after the first */
 };
 
 /* A task that has not ended. */
@@ -48,9 +49,13 @@ struct tasks_events {
     void (*stopped)(void *context, struct task *task);
 };
 
+/* What has come of an attempt to deliver a callback. */
+enum callback_outcome { CALLBACK_DELIVERED, CALLBACK_RETRIED, CALLBACK_GIVEN_UP, CALLBACK_OUTCOME_COUNT };
+
 struct tasks_counts {
     int64_t ended[TASK_STATE_COUNT]; /* since the start */
     int64_t accepted, repeated, refused, pages, removed;
+    int64_t callbacks[CALLBACK_OUTCOME_COUNT];
 };
 
 struct tasks;
@@ -160,6 +165,31 @@ void tasks_live(const struct tasks *tasks, int64_t *ret_queued, int64_t *ret_run
 void tasks_owned(const struct tasks *tasks, const char *owner, int64_t *ret_tasks, int64_t *ret_bytes);
 const struct tasks_counts *tasks_counts(const struct tasks *tasks);
 int64_t tasks_retry_after(const struct tasks *tasks);
+
+/*
+ * Callbacks: that a task has ended is sent to the URL in its row, by whoever asks for those that are due here, at least
+ * once. They go with their task; retention by number and bytes waits for them, that by age does not.
+ *
+ *   waiting --the task ends--> pending --tasks_callback_tried()--> delivered, given_up
+ *                                 ^          |
+ *                                 +----------+ after a while that doubles each time
+ */
+
+/* The word of this state; NULL: nobody is told. Borrowed for ever. */
+const char *tasks_callback_state(const struct task_row *row);
+
+/* Calls each() with at most so many that are due, until it answers false; no call of tasks that changes something in
+ * it. It is to be asked again at the moment below, INT64_MAX: when there are others, and after each attempt. */
+int tasks_due_callbacks(struct tasks *tasks, int64_t now, int64_t limit,
+                        bool (*each)(void *context, const struct task_row *row), void *context);
+int64_t tasks_callback_until(const struct tasks *tasks);
+
+/* It was tried: trouble says what was wrong, NULL: it is delivered. ERR_NOT_FOUND if the task is gone by now, what the
+ * store fails with: it will be due again. */
+int tasks_callback_tried(struct tasks *tasks, const char *id, const char *trouble, enum callback_outcome *ret);
+
+/* How many are to be delivered. */
+int64_t tasks_callbacks(const struct tasks *tasks);
 
 /* The clock: deadlines, retention. Failures are tried again later. */
 void tasks_tick(struct tasks *tasks, int64_t now);
