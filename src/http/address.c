@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -95,4 +96,70 @@ int address_listen(const char *text, bool anywhere, int *ret_socket, char **ret_
         *ret_socket = take_fd(&fd);
     }
     return result;
+}
+
+/* What is public */
+
+/* What is not, of IPv4 (IANA's registry of special addresses). */
+static const struct {
+    uint32_t network;
+    int bits;
+} special_four[] = {
+    {0x00000000, 8},  /* this network */
+    {0x0A000000, 8},  /* private */
+    {0x64400000, 10}, /* of providers */
+    {0x7F000000, 8},  /* this machine */
+    {0xA9FE0000, 16}, /* the link; clouds tell secrets there */
+    {0xAC100000, 12}, /* private */
+    {0xC0000000, 24}, /* of protocols */
+    {0xC0000200, 24}, /* documentation */
+    {0xC0586300, 24}, /* relays to IPv6 */
+    {0xC0A80000, 16}, /* private */
+    {0xC6120000, 15}, /* measuring */
+    {0xC6336400, 24}, /* documentation */
+    {0xCB007100, 24}, /* documentation */
+    {0xE0000000, 3},  /* multicast, reserved, broadcast */
+};
+
+static bool four_is_public(uint32_t address) {
+    for (size_t i = 0; i < array_length(special_four); i++) {
+        if ((address ^ special_four[i].network) >> (32 - special_four[i].bits) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* All that is public begins with 2000::/3; within it are protocols (Teredo among them), documentation and what stands
+ * for IPv4. */
+static bool six_is_public(const uint8_t address[16]) {
+    uint32_t head = (uint32_t)address[0] << 24 | (uint32_t)address[1] << 16 | (uint32_t)address[2] << 8 | address[3];
+    return head >> 29 == 1 && head >> 9 != 0x20010000 >> 9 && head != 0x20010DB8 && head >> 16 != 0x2002 &&
+           head >> 12 != 0x3FFF0000 >> 12;
+}
+
+bool address_is_public(const struct sockaddr *address) {
+    if (address->sa_family == AF_INET) {
+        return four_is_public(ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr));
+    }
+    return address->sa_family == AF_INET6 &&
+           six_is_public(((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr);
+}
+
+bool address_host_is_public(const char *host) {
+    static const char localhost[] = "localhost";
+    struct in_addr four;
+    struct in6_addr six;
+    if (inet_pton(AF_INET, host, &four) == 1) {
+        return four_is_public(ntohl(four.s_addr));
+    }
+    if (inet_pton(AF_INET6, host, &six) == 1) {
+        return six_is_public(six.s6_addr);
+    }
+    size_t length = strlen(host);
+    length -= length > 0 && host[length - 1] == '.';
+    size_t start = length < strlen(localhost) ? length : length - strlen(localhost);
+    bool is_whole = start == 0 || host[start - 1] == '.';
+    return !(is_whole && length - start == strlen(localhost) &&
+             strncasecmp(host + start, localhost, length - start) == 0);
 }

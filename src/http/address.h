@@ -1,8 +1,9 @@
-/* Addresses to listen on. Any thread. */
+/* Addresses: to listen on; whether anybody can reach one. Any thread. */
 #ifndef OCTAVO_HTTP_ADDRESS_H
 #define OCTAVO_HTTP_ADDRESS_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 struct sockaddr;
 
@@ -15,5 +16,12 @@ int address_listen(const char *text, bool anywhere, int *ret_socket, char **ret_
 
 /* An address of the internet as HOST:PORT, in figures; "?" for any other. Caller frees. */
 char *address_text(const struct sockaddr *address);
+
+/* Whether it is an address of the public internet: not of this machine, its link or a private network, no multicast,
+ * and none that stands for another address. */
+bool address_is_public(const struct sockaddr *address);
+
+/* The same of a host as URLs have it, without brackets. What only a look-up can tell is public here. */
+bool address_host_is_public(const char *host);
 
 #endif

@@ -1,3 +1,4 @@
+/* libcurl's only home: requests of a client (client.h), and posts of a server (posts.h). */
 #include "http/client.h"
 
 #include <curl/curl.h>
@@ -5,11 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "http/address.h"
+#include "http/posts.h"
 
 enum {
     HEAD_BYTES = 64 * 1024,
@@ -17,6 +23,7 @@ enum {
     CONNECT_SECONDS = 10,
     USUAL_PATIENCE = 60, /* the server may have to wait for its disk */
     TURN_MILLISECONDS = 1000,
+    DROPPED_BYTES = 64 * 1024, /* of the answer to a post; then it is cut */
 };
 
 struct client {
@@ -241,19 +248,24 @@ static void set_body(struct client *client) {
     curl_easy_setopt(easy, CURLOPT_SEEKDATA, client);
 }
 
+/* What holds for all that is sent. */
+static void set_manners(CURL *easy) {
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "octavo/" OCTAVO_VERSION);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+}
+
 static void set_up(struct client *client, CURLU *url) {
     int64_t patience = client->request->patience ? client->request->patience : USUAL_PATIENCE;
     CURL *easy = client->easy;
     curl_easy_reset(easy);
+    set_manners(easy);
     curl_easy_setopt(easy, CURLOPT_CURLU, url);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* an id of dots is an id */
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "octavo/" OCTAVO_VERSION);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, client->headers);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->message);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)patience);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_some);
@@ -380,3 +392,206 @@ void client_answer_done(struct client_answer *answer) {
 const struct json *client_problem(const struct client *client) { return client->problem; }
 
 int64_t client_retry_after(const struct client *client) { return client->retry_after; }
+
+/* Posts */
+
+struct posts {
+    CURLM *multi;
+    int epoll_fd;     /* of libcurl's sockets */
+    int64_t timer_at; /* clock: libcurl wants to be called; INT64_MAX: it does not */
+    posts_over *over;
+    void *context;
+    struct posting *first;
+};
+
+struct posting {
+    struct posting *next;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct buffer body;
+    void *owner;
+    bool private_too, refused; /* by open_socket() */
+    size_t dropped;
+    char message[CURL_ERROR_SIZE];
+};
+
+static bool host_is_public(CURLU *url) {
+    char *host = NULL;
+    or_end(curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK ? host : NULL);
+    size_t length = strlen(host), brackets = *host == '[';
+    char *bare cleanup(drop_memory) = copy_bytes(host + brackets, length - 2 * brackets);
+    curl_free(host);
+    return address_host_is_public(bare);
+}
+
+int posts_check(const char *text, bool private_too) {
+    CURLU *url = or_end(curl_url());
+    int result = 0;
+    if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK || !is_http(url)) {
+        result = fail(ERR_BAD_REQUEST, "http://HOST/... or https://HOST/... is expected");
+    } else if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD)) {
+        result = fail(ERR_BAD_REQUEST, "an address without user and password is expected");
+    } else if (!private_too && !host_is_public(url)) {
+        result = fail(ERR_BAD_REQUEST, "its host is not public, which this server does not allow");
+    }
+    curl_url_cleanup(url);
+    return result;
+}
+
+/* libcurl tells what it waits for. The socket may have been closed by then: its place in epoll went with it. */
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known) {
+    const struct posts *posts = context;
+    struct epoll_event event = {.data.fd = fd};
+    (void)easy;
+    event.events = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
+    if (what == CURL_POLL_REMOVE) {
+        epoll_ctl(posts->epoll_fd, EPOLL_CTL_DEL, fd, &event);
+    } else if (epoll_ctl(posts->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0) {
+        curl_multi_assign(posts->multi, fd, context);
+    } /* else its time will be over */
+    return 0;
+}
+
+static int set_timer(CURLM *multi, long milliseconds, void *context) {
+    static const int64_t MILLISECOND = 1000000;
+    (void)multi;
+    ((struct posts *)context)->timer_at = milliseconds < 0 ? INT64_MAX : clock_now() + milliseconds * MILLISECOND;
+    return 0;
+}
+
+int posts_open(posts_over *over, void *context, struct posts **ret) {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        return fail(ERR_INTERNAL, "libcurl cannot be used");
+    }
+    struct posts *posts cleanup(posts_drop) = alloc(1, sizeof(*posts));
+    *posts = (struct posts){.timer_at = INT64_MAX, .over = over, .context = context};
+    posts->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    posts->multi = or_end(curl_multi_init());
+    curl_multi_setopt(posts->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+    curl_multi_setopt(posts->multi, CURLMOPT_SOCKETDATA, posts);
+    curl_multi_setopt(posts->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+    curl_multi_setopt(posts->multi, CURLMOPT_TIMERDATA, posts);
+    if (posts->epoll_fd < 0) {
+        return fail(ERR_INTERNAL, "epoll: %s", strerror(errno));
+    }
+    *ret = take(posts);
+    return 0;
+}
+
+static void end_posting(struct posts *posts, struct posting *posting) {
+    struct posting **link = &posts->first;
+    while (*link != posting) {
+        link = &(*link)->next;
+    }
+    *link = posting->next;
+    curl_multi_remove_handle(posts->multi, posting->easy);
+    curl_easy_cleanup(posting->easy);
+    curl_slist_free_all(posting->headers);
+    buffer_done(&posting->body);
+    free(posting);
+}
+
+void posts_drop(struct posts **posts_address) {
+    struct posts *posts = *posts_address;
+    if (!posts) {
+        return;
+    }
+    while (posts->first) {
+        end_posting(posts, posts->first);
+    }
+    curl_multi_cleanup(posts->multi);
+    drop_fd(&posts->epoll_fd);
+    free(posts);
+    *posts_address = NULL;
+}
+
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    struct posting *posting = context;
+    (void)purpose;
+    if (!posting->private_too && !address_is_public(&address->addr)) {
+        posting->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static size_t drop_some(char *bytes, size_t size, size_t count, void *context) {
+    struct posting *posting = context;
+    (void)bytes;
+    posting->dropped += size * count;
+    return posting->dropped > DROPPED_BYTES ? 0 : size * count;
+}
+
+static void set_up_post(struct posting *posting, const struct post *post) {
+    CURL *easy = posting->easy;
+    set_manners(easy);
+    curl_easy_setopt(easy, CURLOPT_URL, post->url);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, posting);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a look-up that hangs is left behind, not waited for */
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, posting);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, posting->message);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)post->seconds);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, posting->headers);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, posting->body.data);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)posting->body.length);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_some);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, posting);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, drop_some);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, posting);
+}
+
+void posts_begin(struct posts *posts, const struct post *post) {
+    struct posting *posting = alloc(1, sizeof(*posting));
+    *posting = (struct posting){
+        .next = posts->first, .body = *post->body, .owner = post->owner, .private_too = post->private_too};
+    *post->body = (struct buffer){0};
+    posts->first = posting;
+    posting->easy = or_end(curl_easy_init());
+    posting->headers = or_end(curl_slist_append(NULL, "Content-Type: application/json"));
+    for (const char *const *header = post->headers; *header; header++) {
+        or_end(curl_slist_append(posting->headers, *header));
+    }
+    set_up_post(posting, post);
+    or_end(curl_multi_add_handle(posts->multi, posting->easy) == CURLM_OK ? posting : NULL);
+}
+
+int posts_descriptor(const struct posts *posts) { return posts->epoll_fd; }
+
+int64_t posts_until(const struct posts *posts) { return posts->timer_at; }
+
+/* A status that has come counts, whatever became of the rest of the answer. */
+static void tell_end(struct posts *posts, CURL *easy, CURLcode code) {
+    struct posting *posting = NULL;
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &posting);
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    const char *why = posting->refused    ? "its address is not public, which this server does not allow"
+                      : *posting->message ? posting->message
+                                          : curl_easy_strerror(code);
+    char *trouble cleanup(drop_memory) =
+        status / 100 >= 2 ? format("the answer is HTTP status %ld", status) : copy_string(why);
+    void *owner = posting->owner;
+    end_posting(posts, posting);
+    posts->over(posts->context, owner, status / 100 == 2 ? NULL : trouble);
+}
+
+void posts_take(struct posts *posts, int64_t now) {
+    struct epoll_event events[16];
+    int running, left, count = epoll_wait(posts->epoll_fd, events, (int)array_length(events), 0);
+    for (int i = 0; i < count; i++) {
+        uint32_t seen = events[i].events;
+        int what = (seen & EPOLLIN ? CURL_CSELECT_IN : 0) | (seen & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                   (seen & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+        curl_multi_socket_action(posts->multi, events[i].data.fd, what, &running);
+    }
+    if (now >= posts->timer_at) {
+        posts->timer_at = INT64_MAX;
+        curl_multi_socket_action(posts->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+    for (const CURLMsg *message; (message = curl_multi_info_read(posts->multi, &left));) {
+        tell_end(posts, message->easy_handle, message->data.result);
+    }
+}
