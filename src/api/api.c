@@ -149,6 +149,16 @@ static struct json *error_to_json(const struct task_row *row) {
     return object;
 }
 
+static struct json *callback_to_json(const struct task_row *row) {
+    struct json *object = json_object_new();
+    json_set_string(object, "state", tasks_callback_state(row));
+    json_set_int(object, "attempts", row->callback_attempts);
+    api_set_time(object, "due", row->callback_due);
+    api_set_time(object, "delivered", row->callback_delivered);
+    json_set_string(object, "error", row->callback_trouble);
+    return object;
+}
+
 struct json *api_task_to_json(struct api *api, const struct task_row *row) {
     struct json *task = json_object_new();
     int64_t position = tasks_position(api->tasks, row->id);
@@ -179,6 +189,11 @@ struct json *api_task_to_json(struct api *api, const struct task_row *row) {
         json_set(task, "error", error_to_json(row));
     } else {
         json_set_string(task, "error", NULL);
+    }
+    if (row->callback) {
+        json_set(task, "callback", callback_to_json(row));
+    } else {
+        json_set_string(task, "callback", NULL);
     }
     return task;
 }

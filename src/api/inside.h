@@ -4,6 +4,7 @@
 
 #include "access/access.h"
 #include "api/api.h"
+#include "api/callbacks.h"
 #include "output/writer.h"
 
 /* Who waits for what happens to a task. */
@@ -18,6 +19,7 @@ struct api {
     struct tasks *tasks;
     struct http *http;
     struct watcher *watchers;
+    struct callbacks *callbacks;
 };
 
 void watch_begin(struct api *api, struct watcher *watcher, const char *id, struct http_request *request);

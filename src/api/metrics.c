@@ -37,6 +37,18 @@ static void add_tasks(struct buffer *text, struct api *api) {
     add_one(text, "octavo_pages_total", "counter", "Pages of tasks dealt with.", (double)counts->pages);
 }
 
+static void add_callbacks(struct buffer *text, struct api *api) {
+    static const char *const outcomes[] = {
+        [CALLBACK_DELIVERED] = "delivered", [CALLBACK_RETRIED] = "retried", [CALLBACK_GIVEN_UP] = "given_up"};
+    add_one(text, "octavo_callbacks_pending", "gauge", "Callbacks to be delivered.",
+            (double)tasks_callbacks(api->tasks));
+    add_head(text, "octavo_callbacks_total", "counter", "Attempts to deliver callbacks, by what came of them.");
+    for (int i = 0; i < CALLBACK_OUTCOME_COUNT; i++) {
+        add_labelled(text, "octavo_callbacks_total", "outcome", outcomes[i],
+                     (double)tasks_counts(api->tasks)->callbacks[i]);
+    }
+}
+
 static void add_memory(struct buffer *text, const struct pool *pool) {
     struct ledger_state state;
     ledger_read(pool->core.ledger, &state);
@@ -121,6 +133,7 @@ void api_metrics(void *context, struct http_request *request) {
     struct api *api = context;
     struct buffer text = {0};
     add_tasks(&text, api);
+    add_callbacks(&text, api);
     add_memory(&text, api->host.pool);
     add_pool(&text, api->host.pool);
     add_models(&text, api->host.pool->core.roster);

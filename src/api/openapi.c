@@ -158,6 +158,34 @@ static struct json *body_schema(void) {
     return body;
 }
 
+/* What a task with a callback leads to: another request, the other way round. */
+static struct json *callbacks_schema(void) {
+    static const char *const headers[][2] = {
+        {"Octavo-Event", "done, failed, cancelled or expired"},
+        {"Octavo-Delivery", "the same at each attempt"},
+        {"Octavo-Attempt", "1, 2, ..."},
+        {"Octavo-Signature", "t=SECONDS,v1=HMAC: HMAC-SHA-256 of SECONDS.BODY under the secret, as hex digits"}};
+    struct json *post = json_object_new(), *list = json_array_new(), *body = json_object_new(),
+                *answers = json_object_new(), *taken = json_object_new(), *path = json_object_new(),
+                *ended = json_object_new(), *all = json_object_new();
+    for (size_t i = 0; i < array_length(headers); i++) {
+        struct json *text = json_object_new();
+        json_set_string(text, "type", "string");
+        json_append(list, parameter("header", headers[i][0], headers[i][1], text));
+    }
+    json_set_string(post, "summary", "tells that the task has ended");
+    json_set(post, "parameters", list);
+    json_set(body, "content", content("application/json", reference("delivery")));
+    json_set(post, "requestBody", body);
+    json_set_string(taken, "description", "it is taken; anything else is tried again");
+    json_set(answers, "2XX", taken);
+    json_set(post, "responses", answers);
+    json_set(path, "post", post);
+    json_set(ended, "{$request.query.callback}", path);
+    json_set(all, "ended", ended);
+    return all;
+}
+
 static void add_type(struct json *types, const char *type, struct json *schema) {
     char *plain cleanup(drop_memory) = copy_bytes(type, strcspn(type, ";"));
     struct json *inner = json_object_new();
@@ -243,6 +271,9 @@ static struct json *operation(size_t place, bool keys) {
     json_set(object, "parameters", list);
     if (routes[place].body) {
         json_set(object, "requestBody", body_schema());
+    }
+    if (strcmp(routes[place].symbol, "submit") == 0) {
+        json_set(object, "callbacks", callbacks_schema());
     }
     add_security(object, answers, routes[place].scope, keys);
     for_each(routes[place].answers, add_answer, answers);

@@ -38,6 +38,15 @@ static int set_option(void *context, const char *word, const char *value) {
     return of_answer ? 0 : wish_set(&upload->wish, word, value);
 }
 
+/* Asked before the document is read where the address says so, and again when all is known. */
+static int check_callback(const struct upload *upload) {
+    const char *url = upload->wish.callback;
+    if (url && upload->at_once) {
+        return fail(ERR_BAD_REQUEST, "callback: who waits for the result here is told by it: send it to /v1/tasks");
+    }
+    return url ? callbacks_check(upload->api->callbacks, url) : 0;
+}
+
 static int read_head(struct upload *upload, const struct http_request *request) {
     struct api *api = upload->api;
     if (api->host.is_draining(api->host.context)) {
@@ -48,6 +57,7 @@ static int read_head(struct upload *upload, const struct http_request *request) 
     if (result == 0 && key && !upload->at_once) {
         result = wish_set(&upload->wish, "key", key);
     }
+    result = result ? result : check_callback(upload);
     if (result == 0 && upload->at_once) {
         return api_choose_output(request, &upload->selection);
     }
@@ -164,6 +174,7 @@ static int complete(struct upload *upload, const struct http_request *request) {
     int result = 0;
     if (upload->options.length > 0) {
         result = wish_set_json(&upload->wish, upload->options.data, upload->options.length);
+        result = result ? result : check_callback(upload);
     }
     if (result == 0 && !upload->started && http_body_bytes(request) > 0) {
         return fail(ERR_BAD_REQUEST, "the form has no part \"file\"");

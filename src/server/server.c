@@ -11,6 +11,7 @@
 
 #include "access/access.h"
 #include "api/api.h"
+#include "api/callbacks.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -39,6 +40,7 @@ struct server {
     struct http *http;
     char *address;   /* HOST:PORT */
     struct tls *tls; /* NULL: there is none */
+    struct callbacks *callbacks;
     int signal_fd;
     int64_t drain_until, close_at; /* clock; 0: it is not draining, or not done yet */
     int64_t watchdog, watchdog_at; /* nanoseconds, 0: there is none; clock */
@@ -86,7 +88,19 @@ static struct tasks_limits tasks_limits_of(const struct options *options) {
                                  .bytes = options->queue_bytes,
                                  .kept_seconds = options->keep_seconds,
                                  .kept_tasks = options->keep_tasks,
-                                 .kept_bytes = options->keep_bytes};
+                                 .kept_bytes = options->keep_bytes,
+                                 .callback_attempts = options->callback_attempts,
+                                 .callback_wait = options->callback_wait};
+}
+
+static struct callbacks_conf callbacks_conf_of(const struct options *options, const char *secret) {
+    return (struct callbacks_conf){
+        .secret = secret, .private_too = options->callback_private, .seconds = options->callback_timeout};
+}
+
+/* NULL if there is none. */
+static int read_secret(const struct options *options, char **ret) {
+    return options->callback_secret ? callbacks_read_secret(options->callback_secret, ret) : 0;
 }
 
 static int load_tls(const struct options *options, struct tls **ret) {
@@ -114,18 +128,21 @@ static void follow_tls(struct server *server, struct tls **fresh) {
 }
 
 /* All of it was read and is right. */
-static void follow(struct server *server, struct options *fresh, const struct keys *keys, struct tls **tls) {
+static void follow(struct server *server, struct options *fresh, const struct keys *keys, struct tls **tls,
+                   const char *secret) {
     struct buffer kept cleanup(buffer_done) = {0};
     const struct options *options = server->options;
     options_follow(server->options, fresh, &kept);
     const struct key_limits limits = key_limits_of(options);
     const struct tasks_limits tasks_limits = tasks_limits_of(options);
     const struct pool_conf conf = settings_of_pool(options);
+    const struct callbacks_conf callbacks_conf = callbacks_conf_of(options, secret);
     if (server->access) {
         access_follow(server->access, keys, &limits);
     }
     follow_tls(server, tls);
     tasks_follow(server->tasks, &tasks_limits);
+    callbacks_follow(server->callbacks, &callbacks_conf);
     if (pool_follow(&server->runner.pool, &conf) != 0) {
         log_line(LOG_ERROR, "the settings of memory: %s: %s", error_sentence(ERR_INTERNAL), error_detail());
     }
@@ -142,11 +159,13 @@ static void reload(struct server *server) {
     struct options fresh cleanup(options_done) = {0};
     struct keys keys cleanup(keys_done) = {0};
     struct tls *tls cleanup(tls_drop) = NULL;
+    char *secret cleanup(drop_memory) = NULL;
     int result = server->source->read(server->source->context, &fresh);
     result = result == 0 && server->access ? keys_load(server->options->keys, &keys) : result;
     result = result ? result : load_tls(server->options, &tls);
+    result = result ? result : read_secret(server->options, &secret);
     if (result == 0) {
-        follow(server, &fresh, &keys, &tls);
+        follow(server, &fresh, &keys, &tls, secret);
     } else {
         log_line(LOG_ERROR, "all stays as it was: %s: %s", error_sentence(result), error_detail());
     }
@@ -187,7 +206,7 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int milliseconds_to_wait(struct server *server, int64_t now) {
     int64_t until = earlier(http_until(server->http, now), runner_until(&server->runner, now));
-    until = earlier(until, tasks_until(server->tasks));
+    until = earlier(until, earlier(tasks_until(server->tasks), callbacks_until(server->callbacks)));
     until = server->watchdog > 0 ? earlier(until, server->watchdog_at) : until;
     if (server->drain_until > 0) {
         until = earlier(until, server->close_at > 0 ? server->close_at : server->drain_until);
@@ -222,7 +241,7 @@ static void tell_watchdog(struct server *server, int64_t now) {
 
 static void loop(struct server *server) {
     size_t connections = (size_t)server->options->connections;
-    size_t most = 1 + HTTP_POLLED(connections) + POOL_POLLED(server->options->jobs);
+    size_t most = 2 + HTTP_POLLED(connections) + POOL_POLLED(server->options->jobs);
     struct pollfd *polled cleanup(drop_memory) = alloc(most, sizeof(*polled));
     for (;;) {
         int64_t now = clock_now();
@@ -230,18 +249,21 @@ static void loop(struct server *server) {
         server->orphans = server->orphans && !child_reap_orphans();
         tasks_tick(server->tasks, now);
         runner_step(&server->runner, now);
+        callbacks_step(server->callbacks, now);
         note_uploads(server);
         if (has_ended(server, now)) {
             return;
         }
         polled[0] = (struct pollfd){.fd = server->signal_fd, .events = POLLIN};
-        size_t pool_count = pool_poll(&server->runner.pool, polled + 1);
-        size_t http_count = http_poll(server->http, polled + 1 + pool_count);
-        poll(polled, 1 + pool_count + http_count, milliseconds_to_wait(server, now));
+        polled[1] = (struct pollfd){.fd = callbacks_descriptor(server->callbacks), .events = POLLIN};
+        size_t pool_count = pool_poll(&server->runner.pool, polled + 2);
+        size_t http_count = http_poll(server->http, polled + 2 + pool_count);
+        poll(polled, 2 + pool_count + http_count, milliseconds_to_wait(server, now));
         now = clock_now();
         /* The pool first: what a request changes would make what was polled of it out of date. */
-        runner_take(&server->runner, polled + 1);
-        http_take(server->http, polled + 1 + pool_count, http_count, now);
+        runner_take(&server->runner, polled + 2);
+        http_take(server->http, polled + 2 + pool_count, http_count, now);
+        callbacks_take(server->callbacks, now);
         if (polled[0].revents) {
             take_signal(server, now);
         }
@@ -307,10 +329,17 @@ static int open_access(struct server *server) {
     return result;
 }
 
+static int open_callbacks(struct server *server, const char *secret) {
+    const struct callbacks_conf conf = callbacks_conf_of(server->options, secret);
+    return callbacks_open(server->api, &conf, &server->callbacks);
+}
+
 static int start(struct server *server) {
     const struct options *options = server->options;
+    char *secret cleanup(drop_memory) = NULL;
     int result = open_access(server);
     result = result ? result : load_tls(options, &server->tls);
+    result = result ? result : read_secret(options, &secret);
     if (result != 0) {
         return result;
     }
@@ -335,7 +364,7 @@ static int start(struct server *server) {
     runner_use(&server->runner, server->tasks);
     result = open_http(server, &listening);
     api_use(server->api, server->tasks, server->http);
-    return result;
+    return result ? result : open_callbacks(server, secret);
 }
 
 static void tell_start(const struct server *server) {
@@ -375,6 +404,7 @@ int server_run(struct options *options, const struct server_source *source) {
         result = settle(&server);
         detail = result ? (free(detail), copy_string(error_detail())) : detail;
     }
+    callbacks_drop(&server.callbacks);
     runner_done(&server.runner);
     tasks_drop(&server.tasks);
     api_drop(&server.api);
