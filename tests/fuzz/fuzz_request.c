@@ -1,6 +1,6 @@
 /*
- * Bytes as what a client sends beside its document: options as JSON and as parameters, paths, escapes, Accept, request
- * ids. Built with -fsanitize=fuzzer it is a libFuzzer target; the main() below replays files, or made-up bytes.
+ * Bytes as what a client sends beside its document: options as JSON and as parameters, URLs, paths, escapes, Accept,
+ * request ids. Built with -fsanitize=fuzzer it is a libFuzzer target; the main() below replays files, or made-up bytes.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "http/posts.h"
 #include "http/request_id.h"
 #include "http/route.h"
 #include "replay.h"
@@ -53,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     as_options(text, length);
     as_path(text);
     (void)api_choose_type(text, types);
+    (void)posts_check(text, false);
     request_id_choose(text, id);
     return 0;
 }
@@ -68,6 +70,8 @@ int main(int count, char **arguments) {
         "name=C:\\scans\\a.pdf",
         "/v1/tasks/9jcn99mnw1rqkmbn4ghhg98yw7/pages/12",
         "/v1/tasks/%2e%2e%2fetc%00",
+        "https://user:word@[2600::1%25eth0]:8443/told?a=b#c",
+        "http://0x7f.1/",
         "text/html, application/json;q=0.9, */*; q=0.1",
         "request-1.2_3"};
     for (size_t i = 0; i < array_length(sound); i++) {

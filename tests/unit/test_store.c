@@ -286,7 +286,8 @@ static struct due look_for_due(struct fixture *fixture, int64_t limit) {
 
 static void a_callback_is_due_from_the_end_of_its_task_until_it_is_settled(void **state) {
     struct fixture *fixture = *state;
-    struct task_row first cleanup(task_row_done) = add(fixture, NULL), second cleanup(task_row_done) = add(fixture, NULL);
+    struct task_row first cleanup(task_row_done) = add(fixture, NULL),
+                          second cleanup(task_row_done) = add(fixture, NULL);
     struct task_row found cleanup(task_row_done) = {0}, silent cleanup(task_row_done) = row_new(NULL);
     free(take(silent.callback));
     assert_int_equal(kind->add(fixture->store, &silent), 0);

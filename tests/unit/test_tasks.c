@@ -14,8 +14,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "scratch.h"
-#include "task/book.h"
+#include "tasks_folder.h"
 
 #include <cmocka.h>
 
@@ -144,90 +143,9 @@ static void retrying_makes_sense_when_places_get_free(void **state) {
 
 /* Life */
 
-struct fixture {
-    char folder[64];
-    struct tasks_limits limits;
-    struct tasks *tasks;
-    struct buffer told; /* ids that were announced, owners that were stopped */
-};
-
-static void changed(void *context, const char *id) {
-    struct fixture *fixture = context;
-    struct task_row row cleanup(task_row_done) = {0};
-    if (fixture->tasks) { /* what is announced is in the store already */
-        int result = tasks_find(fixture->tasks, id, &row);
-        buffer_add_format(&fixture->told, "%s ", result ? "gone" : task_state_word(row.state));
-    }
-}
-
-static void stopped(void *context, struct task *task) {
-    struct fixture *fixture = context;
-    buffer_add_format(&fixture->told, "stopped:%s ", (const char *)task->owner);
-}
-
-static int open_tasks(struct fixture *fixture) {
-    const struct tasks_events events = {.context = fixture, .changed = changed, .stopped = stopped};
-    return tasks_open(fixture->folder, &store_sqlite, &fixture->limits, &events, &fixture->tasks);
-}
-
-static void restart(struct fixture *fixture) {
-    tasks_drop(&fixture->tasks);
-    assert_int_equal(open_tasks(fixture), 0);
-    buffer_done(&fixture->told);
-}
-
-static int set_up(void **state) {
-    struct fixture *fixture = alloc(1, sizeof(*fixture));
-    *fixture = (struct fixture){.folder = "/tmp/octavo-tasks-XXXXXX",
-                                .limits = {.tasks = 4,
-                                           .bytes = 1000,
-                                           .kept_seconds = 3600,
-                                           .kept_tasks = 100,
-                                           .kept_bytes = 1 << 20,
-                                           .callback_attempts = 3,
-                                           .callback_wait = 100}};
-    if (!mkdtemp(fixture->folder)) {
-        return -1;
-    }
-    *state = fixture;
-    return open_tasks(fixture);
-}
-
-static int tear_down(void **state) {
-    struct fixture *fixture = *state;
-    tasks_drop(&fixture->tasks);
-    buffer_done(&fixture->told);
-    scratch_remove(fixture->folder);
-    free(fixture);
-    return 0;
-}
-
 static void assert_told(struct fixture *fixture, const char *expected) {
     assert_string_equal(fixture->told.data ? fixture->told.data : "", expected);
     buffer_done(&fixture->told);
-}
-
-struct sent {
-    char id[ID_BYTES];
-    bool repeated;
-    int result;
-};
-
-static struct sent submit(struct fixture *fixture, const char *text, const struct wish *wish) {
-    struct sent sent = {0};
-    char id[ID_BYTES], digest_text[DIGEST_BYTES];
-    struct digest *digest = digest_new();
-    int fd = -1;
-    digest_add(digest, text, strlen(text));
-    digest_take(&digest, digest_text);
-    assert_int_equal(id_new(id), 0);
-    assert_int_equal(blobs_new(tasks_blobs(fixture->tasks), id, &fd), 0);
-    assert_int_equal(blobs_write(fd, text, strlen(text)), 0);
-    const struct submission submission = {
-        .id = id, .digest = digest_text, .fd = fd, .bytes = (int64_t)strlen(text), .wish = wish};
-    sent.result = tasks_submit(fixture->tasks, &submission, sent.id, &sent.repeated);
-    close(fd);
-    return sent;
 }
 
 static struct sent submit_plain(struct fixture *fixture) {
@@ -496,117 +414,6 @@ static void what_has_ended_is_kept_within_limits(void **state) {
     assert_false(is_kept(fixture, &waits));
 }
 
-/* Callbacks */
-
-static struct sent submit_told(struct fixture *fixture) {
-    static char url[] = "https://example.org/told";
-    const struct wish wish = {.callback = url};
-    struct sent sent = submit(fixture, "document", &wish);
-    assert_int_equal(sent.result, 0);
-    return sent;
-}
-
-static bool note_id(void *context, const struct task_row *row) {
-    buffer_add_format(context, "%s ", row->id);
-    return true;
-}
-
-static bool is_due(struct fixture *fixture, const char *id) {
-    struct buffer ids cleanup(buffer_done) = {0};
-    assert_int_equal(tasks_due_callbacks(fixture->tasks, clock_now(), 10, note_id, &ids), 0);
-    return ids.data && strstr(ids.data, id);
-}
-
-static enum callback_outcome try(struct fixture *fixture, const char *id, const char *trouble) {
-    enum callback_outcome outcome = CALLBACK_OUTCOME_COUNT;
-    assert_int_equal(tasks_callback_tried(fixture->tasks, id, trouble, &outcome), 0);
-    return outcome;
-}
-
-static struct task_row find_told(struct fixture *fixture, const char *id, const char *state) {
-    struct task_row row = {0};
-    assert_int_equal(tasks_find(fixture->tasks, id, &row), 0);
-    assert_string_equal(tasks_callback_state(&row), state);
-    return row;
-}
-
-/* As it would be after so many milliseconds. */
-static void let_time_pass(struct fixture *fixture, struct task_row *row, int64_t milliseconds) {
-    row->callback_due -= milliseconds;
-    assert_int_equal(fixture->tasks->kind->set_callback(fixture->tasks->store, row), 0);
-}
-
-static void the_end_of_a_task_is_due_until_it_is_told(void **state) {
-    struct fixture *fixture = *state;
-    struct sent sent = submit_told(fixture);
-    struct task_row row cleanup(task_row_done) = find_told(fixture, sent.id, "waiting");
-    assert_true(tasks_callback_until(fixture->tasks) == INT64_MAX);
-    assert_int_equal(tasks_cancel(fixture->tasks, sent.id), 0);
-    assert_true(tasks_callback_until(fixture->tasks) <= clock_now());
-    assert_true(is_due(fixture, sent.id));
-    assert_int_equal(try(fixture, sent.id, "nobody is there"), CALLBACK_RETRIED);
-    assert_false(is_due(fixture, sent.id));
-    int64_t wait = tasks_callback_until(fixture->tasks) - clock_now();
-    assert_true(wait > 49 * SECOND && wait <= 100 * SECOND);
-    restart(fixture);
-    assert_int_equal(tasks_callbacks(fixture->tasks), 1);
-    assert_false(is_due(fixture, sent.id));
-    task_row_done(&row);
-    row = find_told(fixture, sent.id, "pending");
-    assert_string_equal(row.callback_trouble, "nobody is there");
-    let_time_pass(fixture, &row, 100 * 1000);
-    assert_true(is_due(fixture, sent.id));
-    assert_int_equal(try(fixture, sent.id, NULL), CALLBACK_DELIVERED);
-    task_row_done(&row);
-    row = find_told(fixture, sent.id, "delivered");
-    assert_int_equal(row.callback_attempts, 2);
-    assert_null(row.callback_trouble);
-    assert_int_equal(tasks_callbacks(fixture->tasks), 0);
-    assert_false(is_due(fixture, sent.id));
-}
-
-static void waiting_to_tell_doubles_and_ends(void **state) {
-    struct fixture *fixture = *state;
-    struct sent sent = submit_told(fixture);
-    assert_int_equal(tasks_cancel(fixture->tasks, sent.id), 0);
-    assert_int_equal(try(fixture, sent.id, "first"), CALLBACK_RETRIED);
-    assert_int_equal(try(fixture, sent.id, "second"), CALLBACK_RETRIED);
-    assert_false(is_due(fixture, sent.id));
-    int64_t wait = tasks_callback_until(fixture->tasks) - clock_now();
-    assert_true(wait > 99 * SECOND && wait <= 200 * SECOND);
-    struct task_row row cleanup(task_row_done) = find_told(fixture, sent.id, "pending");
-    let_time_pass(fixture, &row, -INT64_C(7200000)); /* the clock was put back: nobody waits longer than an hour */
-    assert_true(is_due(fixture, sent.id));
-    assert_int_equal(try(fixture, sent.id, "third"), CALLBACK_GIVEN_UP);
-    task_row_done(&row);
-    row = find_told(fixture, sent.id, "given_up");
-    assert_string_equal(row.callback_trouble, "third");
-    assert_int_equal(tasks_callbacks(fixture->tasks), 0);
-}
-
-static void what_is_to_be_told_goes_with_its_task_and_is_kept_for_that(void **state) {
-    struct fixture *fixture = *state;
-    struct sent deleted = submit_told(fixture), waiting = submit_told(fixture);
-    enum callback_outcome outcome;
-    assert_int_equal(tasks_remove(fixture->tasks, waiting.id), 0); /* it was cancelled for that, which nobody is told */
-    assert_int_equal(tasks_callbacks(fixture->tasks), 0);
-    assert_int_equal(tasks_cancel(fixture->tasks, deleted.id), 0);
-    assert_int_equal(tasks_callbacks(fixture->tasks), 1);
-    assert_int_equal(tasks_remove(fixture->tasks, deleted.id), 0);
-    assert_int_equal(tasks_callbacks(fixture->tasks), 0);
-    assert_int_equal(tasks_callback_tried(fixture->tasks, deleted.id, NULL, &outcome), ERR_NOT_FOUND);
-    struct sent kept = submit_told(fixture);
-    assert_int_equal(tasks_cancel(fixture->tasks, kept.id), 0);
-    fixture->limits.kept_tasks = 0;
-    restart(fixture);
-    tasks_tick(fixture->tasks, clock_now());
-    assert_int_equal(try(fixture, kept.id, NULL), CALLBACK_DELIVERED);
-    restart(fixture);
-    tasks_tick(fixture->tasks, clock_now());
-    struct task_row none;
-    assert_int_equal(tasks_find(fixture->tasks, kept.id, &none), ERR_NOT_FOUND);
-}
-
 int main(void) {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -625,9 +432,6 @@ int main(void) {
         TEST(removing_leaves_nothing),
         TEST(a_deadline_that_passes_ends_it),
         TEST(what_has_ended_is_kept_within_limits),
-        TEST(the_end_of_a_task_is_due_until_it_is_told),
-        TEST(waiting_to_tell_doubles_and_ends),
-        TEST(what_is_to_be_told_goes_with_its_task_and_is_kept_for_that),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
