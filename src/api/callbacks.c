@@ -15,7 +15,7 @@
 #include "base/memory.h"
 #include "http/posts.h"
 
-enum { AT_ONCE = 8, LEAST_SECRET = 16, MOST_SECRET = 1024 };
+enum { AT_ONCE = 8, LOOKED_AT = 2 * AT_ONCE, LEAST_SECRET = 16, MOST_SECRET = 1024 };
 
 struct callbacks {
     struct api *api;
@@ -48,7 +48,7 @@ int callbacks_read_secret(const char *path, char **ret) {
     if (result != 0) {
         return result;
     }
-    size_t line = strcspn(text, "\r\n");
+    size_t line = text ? strcspn(text, "\r\n") : 0;
     if (line < LEAST_SECRET || line > MOST_SECRET || line + strspn(text + line, "\r\n") != length) {
         return fail(ERR_CONFIG, "callback.secret: %s: a line of %d to %d bytes is expected", path, LEAST_SECRET,
                     MOST_SECRET);
@@ -145,7 +145,7 @@ void callbacks_step(struct callbacks *callbacks, int64_t now) {
     if (!callbacks->secret || now < tasks_callback_until(tasks)) {
         return;
     }
-    int result = tasks_due_callbacks(tasks, now, 2 * AT_ONCE, begin, callbacks);
+    int result = tasks_due_callbacks(tasks, now, LOOKED_AT, begin, callbacks);
     if (result != 0) {
         log_line(LOG_WARNING, "callbacks wait: %s: %s", error_sentence(result), error_detail());
     }

@@ -424,17 +424,18 @@ static bool host_is_public(CURLU *url) {
     return address_host_is_public(bare);
 }
 
-int posts_check(const char *text, bool private_too) {
-    CURLU *url = or_end(curl_url());
+int posts_check(const char *url, bool private_too) {
+    CURLU *parts = or_end(curl_url());
     int result = 0;
-    if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK || !is_http(url)) {
+    if (curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK || !is_http(parts) ||
+        !has_part(parts, CURLUPART_HOST)) {
         result = fail(ERR_BAD_REQUEST, "http://HOST/... or https://HOST/... is expected");
-    } else if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD)) {
+    } else if (has_part(parts, CURLUPART_USER) || has_part(parts, CURLUPART_PASSWORD)) {
         result = fail(ERR_BAD_REQUEST, "an address without user and password is expected");
-    } else if (!private_too && !host_is_public(url)) {
+    } else if (!private_too && !host_is_public(parts)) {
         result = fail(ERR_BAD_REQUEST, "its host is not public, which this server does not allow");
     }
-    curl_url_cleanup(url);
+    curl_url_cleanup(parts);
     return result;
 }
 
@@ -515,7 +516,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-static size_t drop_some(char *bytes, size_t size, size_t count, void *context) {
+static size_t drop_some(const char *bytes, size_t size, size_t count, void *context) {
     struct posting *posting = context;
     (void)bytes;
     posting->dropped += size * count;
