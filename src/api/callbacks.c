@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -77,6 +78,14 @@ static void tell_outcome(const char *id, enum callback_outcome outcome, const ch
     }
 }
 
+static bool is_idle(const struct callbacks *callbacks) {
+    bool idle = true;
+    for (int i = 0; i < AT_ONCE; i++) {
+        idle = idle && !*callbacks->sending[i];
+    }
+    return idle;
+}
+
 static void over(void *context, void *owner, const char *trouble) {
     struct callbacks *callbacks = context;
     char *place = owner, id[ID_BYTES];
@@ -89,6 +98,9 @@ static void over(void *context, void *owner, const char *trouble) {
     } else if (result != ERR_NOT_FOUND) { /* somebody has deleted it: nobody wants to know any more */
         log_line(LOG_WARNING, "task %s: its callback may be sent once more: %s: %s", id, error_sentence(result),
                  error_detail());
+    }
+    if (is_idle(callbacks)) {
+        malloc_trim(0); /* each handshake has all certificates of this machine in memory: some MB */
     }
 }
 
