@@ -28,25 +28,28 @@ static const struct {
 #undef PARAMETER
 };
 
-enum kind { NUMBER, TEXT, PAGES };
+enum kind { NUMBER, TEXT, PAGES, CHOICE };
 static const struct {
     enum kind kind;
-    const char *word;
+    const char *word, *argument;
     int64_t low, high;
     const char *about;
 } options[] = {
-#define TASK_OPTION(kind, symbol, word, low, high, about) {kind, word, low, high, about},
+#define TASK_OPTION(kind, symbol, word, flag, argument, low, high, about) {kind, word, argument, low, high, about},
 #include "table/task_options.def"
 #undef TASK_OPTION
 };
 
-/* Calls each() with the words of a comma-separated list. */
-static void for_each(const char *list, void (*each)(void *context, const char *word), void *context) {
+/* Calls each() with the words of a list. */
+static void for_each(const char *list, const char *separator, void (*each)(void *context, const char *word),
+                     void *context) {
     char *words cleanup(drop_memory) = copy_string(list), *rest = NULL;
-    for (const char *word = strtok_r(words, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+    for (const char *word = strtok_r(words, separator, &rest); word; word = strtok_r(NULL, separator, &rest)) {
         each(context, word);
     }
 }
+
+static void append_word(void *context, const char *word) { json_append_string(context, word); }
 
 /* Schemas */
 
@@ -60,6 +63,12 @@ static struct json *reference(const char *schema) {
 static struct json *option_schema(size_t place) {
     bool number = options[place].kind == NUMBER;
     struct json *schema = json_object_new();
+    if (options[place].kind == CHOICE) {
+        struct json *words = json_array_new();
+        for_each(options[place].argument, "|", append_word, words);
+        json_set(schema, "enum", words);
+        return schema;
+    }
     json_set_string(schema, "type", number ? "integer" : "string");
     json_set_int(schema, number ? "minimum" : "minLength", options[place].low);
     json_set_int(schema, number ? "maximum" : "maxLength", options[place].high);
@@ -243,7 +252,7 @@ static void add_security(struct json *operation, struct json *answers, unsigned 
     if (scope != SCOPE_OPEN && keys) {
         json_append(either, need("bearer", scope));
         json_append(either, need("header", scope));
-        for_each("401:problem,403:problem,429:problem", add_answer, answers);
+        for_each("401:problem,403:problem,429:problem", ",", add_answer, answers);
     }
     json_set(operation, "security", either);
 }
@@ -267,7 +276,7 @@ static struct json *operation(size_t place, bool keys) {
     json_set_string(object, "operationId", routes[place].symbol);
     json_set_string(object, "summary", routes[place].summary);
     add_path_parameters(list, routes[place].path);
-    for_each(routes[place].query, add_parameter, list);
+    for_each(routes[place].query, ",", add_parameter, list);
     json_set(object, "parameters", list);
     if (routes[place].body) {
         json_set(object, "requestBody", body_schema());
@@ -276,7 +285,7 @@ static struct json *operation(size_t place, bool keys) {
         json_set(object, "callbacks", callbacks_schema());
     }
     add_security(object, answers, routes[place].scope, keys);
-    for_each(routes[place].answers, add_answer, answers);
+    for_each(routes[place].answers, ",", add_answer, answers);
     json_set(object, "responses", answers);
     return object;
 }

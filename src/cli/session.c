@@ -266,8 +266,8 @@ static int open_session(struct session *session, const struct options *options) 
     target_names(options->files, count, session->names);
     int result = options->files_from ? feed_open(options->files_from, &session->feed) : 0;
     struct pool_conf conf = settings_of_pool(options);
-    if (strcmp(conf.layout, "auto") == 0 && !wants_structure(options->format)) {
-        conf.layout = "off";
+    if (strcmp(options->layout, "auto") == 0 && !wants_structure(options->format)) {
+        conf.switches.to[SWITCH_LAYOUT] = session->wish.switches.to[SWITCH_LAYOUT] = "off";
     }
     const struct pool_events events = {.context = session,
                                        .over = take_over,

@@ -20,7 +20,7 @@ static int read_wish(const struct options *options, struct wish *wish) {
     const struct {
         const char *word, *value;
     } given[] = {
-#define TASK_OPTION(kind, symbol, word, low, high, about) {word, options->task_##symbol},
+#define TASK_OPTION(kind, symbol, word, flag, argument, low, high, about) {word, options->task_##symbol},
 #include "table/task_options.def"
 #undef TASK_OPTION
     };

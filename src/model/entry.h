@@ -18,7 +18,7 @@ struct seat {
 struct entry {
     const struct model_spec *spec;
     const struct engine_kind *kind;
-    struct engine *engine;
+    struct engine *engine; /* NULL: it is opened with the first load */
     enum model_state state;
     struct model model;
     int users;
@@ -33,13 +33,15 @@ struct entry {
     int64_t retry; /* clock before which a failed load is not tried again */
 };
 
+enum { ENTRY_COUNT = 2 * ROLE_COUNT }; /* the usual engines' by role, then the others' */
+
 struct manager {
     struct manager_options options;
     pthread_mutex_t lock;
     pthread_mutex_t bounding; /* the heap's bound follows the charges; taken last */
     pthread_cond_t changed;   /* some entry's state or users */
     pthread_cond_t stop;      /* stopping */
-    struct entry entry[ROLE_COUNT];
+    struct entry entry[ENTRY_COUNT];
     uint64_t slack; /* bytes charged as KEPT that no run uses now: freed in the heap, taken first by the next run */
     int runs;       /* under way */
     int64_t last_run;
@@ -48,6 +50,9 @@ struct manager {
     pthread_t keeper;
     bool keeper_started;
 };
+
+/* Puts it on the roster. With the lock. */
+void entry_enlist(const struct manager *manager, struct entry *entry);
 
 /* Notes in the roster how the entry stands; counts there. With the lock. */
 void entry_note(const struct manager *manager, const struct entry *entry);

@@ -143,10 +143,21 @@ static int note_failure(struct manager *manager, struct entry *entry, int error)
     return fail(error, "%s", detail);
 }
 
+/* An entry that is not the usual one of its model is told of, and its engine is opened, when it is used first. */
+static int need_engine(struct manager *manager, struct entry *entry) {
+    pthread_mutex_lock(&manager->lock);
+    if (entry->place < 0) {
+        entry_enlist(manager, entry);
+    }
+    pthread_mutex_unlock(&manager->lock);
+    return entry->engine ? 0 : manager->options.open(manager->options.context, entry->kind, &entry->engine);
+}
+
 int entry_load(struct manager *manager, struct entry *entry, int64_t deadline, const atomic_bool *cancel) {
     struct bill bill = {0};
     int64_t start = clock_now();
-    int result = charge_load(manager, entry, deadline, cancel, &bill);
+    int result = need_engine(manager, entry);
+    result = result ? result : charge_load(manager, entry, deadline, cancel, &bill);
     if (result != 0) {
         return note_failure(manager, entry, result);
     }

@@ -100,8 +100,8 @@ static bool goes_before(const struct entry *a, const struct entry *b) {
 
 static struct entry *victim_locked(struct manager *manager, int64_t now) {
     struct entry *victim = NULL;
-    for (int role = 0; role < ROLE_COUNT; role++) {
-        struct entry *entry = &manager->entry[role];
+    for (int i = 0; i < ENTRY_COUNT; i++) {
+        struct entry *entry = &manager->entry[i];
         if (entry->spec && is_idle(entry) && now - entry->loaded >= manager->options.residency &&
             (!victim || goes_before(entry, victim))) {
             victim = entry;
@@ -159,8 +159,8 @@ uint64_t manager_trim(struct manager *manager) {
 
 /* One that has been idle for long enough at now; INT64_MAX: any that is idle. */
 static struct entry *idle_at_locked(struct manager *manager, int64_t now) {
-    for (int role = 0; role < ROLE_COUNT; role++) {
-        struct entry *entry = &manager->entry[role];
+    for (int i = 0; i < ENTRY_COUNT; i++) {
+        struct entry *entry = &manager->entry[i];
         if (entry->spec && is_idle(entry) && now - entry->used >= patience_of(manager, entry)) {
             return entry;
         }
@@ -273,16 +273,16 @@ static void set_text(char to[ROSTER_TEXT], const char *text) {
     memcpy(to, text ? text : "", strnlen(text ? text : "", ROSTER_TEXT - 1));
 }
 
-static int enlist(const struct manager *manager, const struct model_spec *spec) {
+void entry_enlist(const struct manager *manager, struct entry *entry) {
     struct roster_name name = {.device = "cpu"};
-    if (!manager->options.roster) {
-        return -1;
+    entry->place = -1;
+    if (manager->options.roster) {
+        set_text(name.id, entry->spec->id);
+        set_text(name.role, role_word(entry->spec->role));
+        set_text(name.version, entry->spec->version);
+        set_text(name.engine, entry->kind->name);
+        entry->place = roster_add(manager->options.roster, &name);
     }
-    set_text(name.id, spec->id);
-    set_text(name.role, role_word(spec->role));
-    set_text(name.version, spec->version);
-    set_text(name.engine, manager->options.kind->name);
-    return roster_add(manager->options.roster, &name);
 }
 
 void manager_add(struct manager *manager, const struct model_spec *spec, int runners) {
@@ -292,6 +292,7 @@ void manager_add(struct manager *manager, const struct model_spec *spec, int run
 void manager_add_on(struct manager *manager, const struct model_spec *spec, int runners, const struct engine_kind *kind,
                     struct engine *engine) {
     struct entry *entry = &manager->entry[spec->role];
+    entry += entry->spec && entry->kind != kind ? ROLE_COUNT : 0;
     pthread_mutex_lock(&manager->lock);
     free(entry->seats);
     entry->spec = spec;
@@ -299,7 +300,10 @@ void manager_add_on(struct manager *manager, const struct model_spec *spec, int 
     entry->engine = engine;
     entry->seats = alloc((size_t)runners, sizeof(*entry->seats));
     entry->seat_count = runners;
-    entry->place = enlist(manager, spec);
+    entry->place = -1;
+    if (entry == &manager->entry[spec->role]) { /* the others are told of when they are used */
+        entry_enlist(manager, entry);
+    }
     entry_note(manager, entry);
     pthread_mutex_unlock(&manager->lock);
 }
@@ -318,11 +322,12 @@ void models_teardown(struct manager **manager) {
         pthread_join(gone->keeper, NULL);
     }
     for (int role = 0; role < ROLE_COUNT; role++) {
-        struct entry *entry = &gone->entry[role];
         uint64_t bytes;
         model_unload(gone, (enum role)role, INT64_MAX, &bytes);
-        free(entry->seats);
-        free(entry->detail);
+    }
+    for (int i = 0; i < ENTRY_COUNT; i++) {
+        free(gone->entry[i].seats);
+        free(gone->entry[i].detail);
     }
     manager_trim(gone);
     pthread_cond_destroy(&gone->changed);
@@ -351,9 +356,19 @@ static int failed_before(const struct entry *entry, int64_t now) {
                 clock_seconds(entry->retry - now) + 0.5);
 }
 
+static struct entry *find_entry(struct manager *manager, enum role role, const struct engine_kind *kind) {
+    struct entry *usual = &manager->entry[role], *other = usual + ROLE_COUNT;
+    return kind && other->spec && other->kind == kind ? other : usual;
+}
+
 int model_acquire(struct manager *manager, enum role role, int64_t deadline, const atomic_bool *cancel,
                   struct model_handle *ret) {
-    struct entry *entry = &manager->entry[role];
+    return model_acquire_on(manager, role, NULL, deadline, cancel, ret);
+}
+
+int model_acquire_on(struct manager *manager, enum role role, const struct engine_kind *kind, int64_t deadline,
+                     const atomic_bool *cancel, struct model_handle *ret) {
+    struct entry *entry = find_entry(manager, role, kind);
     if (!entry->spec) {
         return fail(ERR_NO_MODEL, "no model to %s is installed", role_word(role));
     }
@@ -429,14 +444,21 @@ static int drain_locked(struct manager *manager, struct entry *entry, int64_t de
     return 0;
 }
 
-int model_unload(struct manager *manager, enum role role, int64_t deadline, uint64_t *ret) {
-    struct entry *entry = &manager->entry[role];
+static int unload(struct manager *manager, struct entry *entry, int64_t deadline, uint64_t *sum) {
     bool drained = false;
     pthread_mutex_lock(&manager->lock);
     int result = entry->spec ? drain_locked(manager, entry, deadline, &drained) : 0;
     pthread_mutex_unlock(&manager->lock);
+    *sum += drained ? entry_unload(manager, entry) : 0;
+    return result;
+}
+
+int model_unload(struct manager *manager, enum role role, int64_t deadline, uint64_t *ret) {
+    uint64_t sum = 0;
+    int result = unload(manager, &manager->entry[role], deadline, &sum);
+    result = result ? result : unload(manager, &manager->entry[ROLE_COUNT + role], deadline, &sum);
     if (result == 0) {
-        *ret = drained ? entry_unload(manager, entry) : 0;
+        *ret = sum;
     }
     return result;
 }
@@ -456,6 +478,9 @@ void manager_read(struct manager *manager, struct manager_state *ret) {
         ret->state[role] = entry->state;
         ret->charged[role] = entry_charged(entry);
         ret->users[role] = entry->users;
+    }
+    for (int at = 0; at < ENTRY_COUNT; at++) {
+        const struct entry *entry = &manager->entry[at];
         ret->handles += entry->users;
         ret->held += entry->charged;
         for (int i = 0; i < entry->seat_count; i++) {

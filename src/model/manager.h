@@ -42,6 +42,10 @@ struct manager_options {
     int account;
     struct recorder *recorder;
     struct roster *roster; /* NULL: nobody wants to know */
+    /* Opens an engine for models that were added on it before it was open: called once for each of them, when it is
+     * loaded. Any thread; what it fails with the load fails with. */
+    int (*open)(void *context, const struct engine_kind *kind, struct engine **ret);
+    void *context;
     struct predictor *predictor;
     int64_t idle;      /* nanoseconds without a user after which a model is unloaded, unless its entry says otherwise */
     int64_t residency; /* nanoseconds after its load in which a model is not unloaded to make room */
@@ -52,7 +56,8 @@ int manager_new(const struct manager_options *options, struct manager **ret);
 
 /* Declares the model for its role (borrowed), with runners for so many threads. Before any other use. */
 void manager_add(struct manager *manager, const struct model_spec *spec, int runners);
-/* Likewise, to be run by another engine than the manager's (both borrowed). */
+/* Likewise, to be run by another engine than the manager's (both borrowed; engine NULL: options.open() opens it). The
+ * first one that was declared for a role is the usual one, there may be one for each kind of engine. */
 void manager_add_on(struct manager *manager, const struct model_spec *spec, int runners, const struct engine_kind *kind,
                     struct engine *engine);
 
@@ -72,6 +77,9 @@ struct model_handle {
  */
 int model_acquire(struct manager *manager, enum role role, int64_t deadline, const atomic_bool *cancel,
                   struct model_handle *ret);
+/* Likewise on an engine of this kind; NULL, or where the model runs on one only: the usual one. */
+int model_acquire_on(struct manager *manager, enum role role, const struct engine_kind *kind, int64_t deadline,
+                     const atomic_bool *cancel, struct model_handle *ret);
 /* Gives it back; for cleanup() too. */
 void model_release(struct model_handle *handle);
 
@@ -81,7 +89,8 @@ const struct model *model_of(const struct model_handle *handle);
 /* Loads before it is needed. Errors as model_acquire(). */
 int model_load(struct manager *manager, enum role role, int64_t deadline);
 
-/* Waits for its users to go (no new ones are let in) and unloads it, *ret bytes came back. ERR_TIMEOUT. */
+/* Waits for its users to go (no new ones are let in) and unloads it from all engines, *ret bytes came back.
+ * ERR_TIMEOUT. */
 int model_unload(struct manager *manager, enum role role, int64_t deadline, uint64_t *ret);
 
 /* Charges other memory of the work in hand to the manager's account, as ledger_charge(), and credits it again. */
@@ -102,6 +111,7 @@ void models_teardown(struct manager **manager);
 enum role manager_role(const struct manager *manager, const char *id);
 
 struct manager_state {
+    /* Of the usual engines. */
     enum model_state state[ROLE_COUNT];
     uint64_t charged[ROLE_COUNT]; /* weights and what is kept of runs */
     int users[ROLE_COUNT];

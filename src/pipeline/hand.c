@@ -4,7 +4,7 @@
 #include "base/error.h"
 
 const struct model_spec *hand_spec(const struct hand *hand, enum role role) {
-    return manager_spec(hand->manager, role);
+    return hand->without & (1U << role) ? NULL : manager_spec(hand->manager, role);
 }
 
 /* An image on its way into a model's input. */
@@ -35,7 +35,7 @@ int hand_run(const struct hand *hand, enum role role, enum stage stage, const st
                             .deadline = clock_now() + MODEL_LONGEST_WAIT,
                             .cancel = hand->cancel};
     *ret = (struct hand_run){0};
-    int result = model_acquire(hand->manager, role, wish.deadline, hand->cancel, &ret->handle);
+    int result = model_acquire_on(hand->manager, role, hand->kind, wish.deadline, hand->cancel, &ret->handle);
     if (result == 0) {
         result = run_begin(&ret->handle, &wish, &ret->run);
     }

@@ -11,13 +11,15 @@
 
 struct hand {
     struct manager *manager;
-    int seat;                  /* its runner of every model */
-    int tiles;                 /* pieces that a page is cut into for detection */
-    int priority;              /* of the work in hand */
-    const atomic_bool *cancel; /* when true the work in hand is to end; may be NULL */
+    const struct engine_kind *kind; /* that models run on; NULL: the usual one of each */
+    unsigned without;               /* bits 1 << role: models that are not to be used */
+    int seat;                       /* its runner of every model */
+    int tiles;                      /* pieces that a page is cut into for detection */
+    int priority;                   /* of the work in hand */
+    const atomic_bool *cancel;      /* when true the work in hand is to end; may be NULL */
 };
 
-/* The model of role, NULL if there is none. */
+/* The model of role, NULL if there is none, or it is not to be used. */
 const struct model_spec *hand_spec(const struct hand *hand, enum role role);
 
 /* A run and the model that it holds. */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conf/switches.h"
 #include "memory/judge.h"
 #include "memory/ledger.h"
 #include "memory/recorder.h"
@@ -23,8 +24,7 @@ struct pool_conf {
     const char *engine, *models, *version; /* as in "setup"; models and version may be NULL */
     int64_t threads;                       /* engine threads of a worker */
     int64_t tiles;                         /* of detection at the least; 0: as memory allows */
-    bool orient, line_orient;              /* use the models of page and line orientation */
-    const char *layout;                    /* find regions and tables: "off", "auto" (if installed), "on" */
+    struct switches switches;              /* of most documents: what a worker is made ready for */
     int64_t seats;                         /* engine runs at a time, over all */
     int64_t jobs;                          /* documents in work at a time */
     uint64_t memory;                       /* bytes for the whole tree; 0: what cgroups and the machine allow */

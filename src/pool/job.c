@@ -207,7 +207,7 @@ static void note_baseline(const struct job *job, struct core *core) {
 
 /* The raster's messages */
 
-static void warn(struct job *job, const struct core *core, const char *warning) {
+void job_warn(struct job *job, const struct core *core, const char *warning) {
     result_warn(&job->result, warning);
     core->events->warning(core->events->context, job, warning);
 }
@@ -226,7 +226,7 @@ static int check_range(struct job *job, const struct core *core, uint32_t total)
     if (ranges_next(job->wish->pages, 0, total) == 0) {
         return fail(ERR_PAGE_RANGE, "%s", lack);
     }
-    warn(job, core, lack);
+    job_warn(job, core, lack);
     return 0;
 }
 
@@ -265,7 +265,7 @@ static int take_opened(struct job *job, struct core *core, const struct json *me
     const struct json *warnings = json_at(message, "warnings");
     for (const struct json *member = json_first(warnings); member; member = json_next(member)) {
         if (json_as_string(member)) {
-            warn(job, core, json_as_string(member));
+            job_warn(job, core, json_as_string(member));
         }
     }
     job->state = JOB_READING;

@@ -39,6 +39,9 @@ struct job_wish {
     int64_t deadline;     /* seconds from opening to the end; 0: none */
     int priority;         /* -10 to 10, of its claims on memory and its engine runs */
     bool words;           /* the lines of a page come with their words */
+    struct switches switches;
+    const char *engine; /* NULL, "auto": the worker's own */
+    int64_t tiles;      /* of detection at the least; 0: as the worker does */
 };
 
 /* A drawn page on its way to the worker, and while it is there. */
@@ -80,6 +83,7 @@ struct job {
     uint32_t read;            /* of them: those that were read, skipped ones included */
     struct page_set skipped;  /* not to be read again */
     bool winding_up;          /* no other page is begun */
+    bool suits;               /* the worker can do what is wanted: that was asked */
     struct sheet sheet;
     struct suspect *suspects;
     size_t suspect_count;
@@ -134,6 +138,9 @@ void job_refuse(struct job *job, struct core *core);
 
 /* The results leave the front's account: they are written, or thrown away. */
 void job_release(struct job *job, struct core *core);
+
+/* Notes a warning about the document as a whole. */
+void job_warn(struct job *job, const struct core *core, const char *warning);
 
 /* Frees the job. Its raster has ended and its memory was released. */
 void job_free(struct job **job);

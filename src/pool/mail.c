@@ -35,9 +35,7 @@ void mail_start(int socket, const struct core *core, int account, uint64_t bytes
     json_set_int(body, "model_idle", core->conf->model_idle);
     json_set_int(body, "residency", core->conf->residency);
     json_set_int(body, "tiles", core->conf->tiles);
-    json_set_bool(body, "orient", core->conf->orient);
-    json_set_bool(body, "line_orient", core->conf->line_orient);
-    json_set_string(body, "layout", core->conf->layout);
+    switches_to_json(&core->conf->switches, body);
     message_send(socket, body, -1);
 }
 
@@ -53,6 +51,9 @@ void mail_read(int socket, long id, struct sheet *sheet, const struct job_wish *
     json_set_int(body, "page", sheet->page);
     json_set_int(body, "priority", wish->priority);
     json_set_bool(body, "words", wish->words);
+    json_set_string(body, "engine", wish->engine);
+    json_set_int(body, "tiles", wish->tiles);
+    switches_to_json(&wish->switches, body);
     bitmap_to_json(&sheet->bitmap, body);
     message_send(socket, body, sheet->fd);
     drop_fd(&sheet->fd);

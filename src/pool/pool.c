@@ -203,7 +203,7 @@ static void finish(struct pool *pool, size_t place) {
     struct job *job = pool->row[place];
     struct core *core = &pool->core;
     supervisor_forget(job->worker, job);
-    job->result.engine = copy_string(job->worker->engine);
+    job->result.engine = copy_string(supervisor_engine(job->worker, job->wish));
     end_own_worker(pool, job);
     leave_row(pool, place);
     recorder_note(core->recorder, EVENT_DOCUMENT, job->error ? error_word(job->error) : "read",
@@ -224,8 +224,18 @@ static void finish_jobs(struct pool *pool, int64_t now) {
 
 /* Moving on */
 
-static bool hand_over(struct job *job) {
-    bool taken = job->sheet.page > 0 && supervisor_takes(job->worker, &job->sheet);
+/* Whether the worker can do what is wanted of the document; the job has failed if not. */
+static bool suits(struct job *job, struct core *core) {
+    int result = job->suits ? 0 : offer_suits(&job->worker->offer, job, core);
+    job->suits = result == 0;
+    if (result != 0) {
+        job_fail(job, core, result, 0, error_detail());
+    }
+    return job->suits;
+}
+
+static bool hand_over(struct job *job, struct core *core) {
+    bool taken = job->sheet.page > 0 && supervisor_takes(job->worker, &job->sheet) && suits(job, core);
     if (taken) {
         supervisor_read(job->worker, job);
     }
@@ -249,7 +259,7 @@ static void move_pages(struct pool *pool) {
     size_t i = 0;
     for (size_t left = pool->row_count; left > 0; left--) {
         struct job *job = pool->row[i];
-        bool served = hand_over(job);
+        bool served = hand_over(job, &pool->core);
         job_advance(job, &pool->core, others_open(pool, job));
         if (served) {
             leave_row(pool, i);

@@ -44,9 +44,7 @@ struct pool_conf settings_of_pool(const struct options *options) {
                               .guard_period = options->guard_period,
                               .guard_calm = options->guard_calm,
                               .tiles = options->tiles,
-                              .orient = strcmp(options->orient, "auto") == 0,
-                              .line_orient = strcmp(options->line_orient, "auto") == 0,
-                              .layout = options->layout,
+                              .switches = switches_of(options),
                               .dump_folder = options->dump_dir,
                               .per_task = options->per_task || strcmp(options->pool_mode, "per_task") == 0};
 }
@@ -68,5 +66,6 @@ struct job_wish settings_of_job(const struct options *options) {
                              .max_pixels = options->max_pixels,
                              .page_timeout = options->page_timeout,
                              .deadline = options->deadline,
-                             .words = options->words || needs_words(options->format)};
+                             .words = options->words || needs_words(options->format),
+                             .switches = switches_of(options)};
 }

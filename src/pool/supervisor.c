@@ -337,6 +337,7 @@ static int take_ready(struct supervisor *supervisor, const struct json *message)
     supervisor->state = WORKER_READY;
     supervisor->false_starts = 0;
     take_plan(supervisor, message);
+    offer_read(&supervisor->offer, message);
     note_event(supervisor, "ready");
     return 0;
 }
@@ -500,6 +501,12 @@ void supervisor_read(struct supervisor *supervisor, struct job *job) {
     supervisor->first_read = supervisor->first_read ? supervisor->first_read : clock_now();
 }
 
+const char *supervisor_engine(const struct supervisor *supervisor, const struct job_wish *wish) {
+    const char *own = supervisor->engine, *wanted = wish->engine;
+    bool other = own && wanted && strcmp(wanted, "auto") != 0 && strncmp(own, wanted, strlen(wanted)) != 0;
+    return other ? wanted : own;
+}
+
 void supervisor_cancel(struct supervisor *supervisor, const struct job *job) {
     for (size_t i = 0; i < supervisor->count; i++) {
         if (supervisor->readings[i].job == job) {
@@ -534,6 +541,7 @@ void supervisor_let_go(struct supervisor *supervisor) {
 void supervisor_done(struct supervisor *supervisor) {
     free(supervisor->readings);
     free(supervisor->engine);
+    offer_done(&supervisor->offer);
     *supervisor = (struct supervisor){0};
 }
 

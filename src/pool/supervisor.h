@@ -21,6 +21,7 @@
 #include "pool/backoff.h"
 #include "pool/core.h"
 #include "pool/job.h"
+#include "pool/offer.h"
 #include "pool/order.h"
 #include "pool/recycle.h"
 #include "process/child.h"
@@ -54,6 +55,7 @@ struct supervisor {
     bool quiet;           /* nothing was in its hands just now: whoever measures then takes it back */
     /* clock; 0: not */
     int64_t start_at, started_at, ready_at, next_ping, pinged_at, idle_since, leave_by;
+    struct offer offer; /* of the last one that was ready */
     /* for --timing */
     char *engine;        /* "openvino 2026.4.1"; NULL before "ready" */
     int64_t first_read;  /* 0: none yet */
@@ -91,6 +93,10 @@ bool supervisor_is_planning(const struct supervisor *supervisor, uint64_t bytes)
 /* Whether it would take this page now; sends it the job's waiting bitmap. */
 bool supervisor_takes(const struct supervisor *supervisor, const struct sheet *sheet);
 void supervisor_read(struct supervisor *supervisor, struct job *job);
+
+/* The engine that reads what is wanted so, with its version where it is the worker's own; NULL before "ready". Borrowed
+ * from both. */
+const char *supervisor_engine(const struct supervisor *supervisor, const struct job_wish *wish);
 
 /* The job's pages are not wanted any more: the worker may stop. */
 void supervisor_cancel(struct supervisor *supervisor, const struct job *job);

@@ -16,12 +16,13 @@
  *           "roster") + memfd
  *   setup   engine, models, version, threads,     ready   engine, engine_version, started (seconds since its start),
  *           account (of the worker), bytes (it            plan {}, floor, comfort (bytes; memory/plan.h)
- *           may plan with), model_idle (seconds), | failed  error, detail
- *           residency (seconds), tiles, orient,
- *           line_orient, layout (off, auto, on)
+ *           may plan with), model_idle (seconds),         missing {switch: why}, engines (installed, with
+ *           residency (seconds), tiles, switches          commas)
+ *           (table/switches.def: auto, on, off)   | failed  error, detail
  *   plan    bytes (it may plan with from now on)  plan    plan {}, floor, comfort | plan_failed  error, detail
- *   read    id, page, priority, words,            page    id + memfd (page_to_json)
- *           bitmap + memfd                        | page_failed  id, error, detail
+ *   read    id, page, priority, words, engine     page    id + memfd (page_to_json)
+ *           (null: its own), tiles, switches,     | page_failed  id, error, detail
+ *           bitmap + memfd
  *   cancel  id                                    (the page is answered page_failed "interrupted", or page if it was
  *                                                 done already)
  *   relieve step ("trim", "unload", "release")    relieved  step, bytes (given back)

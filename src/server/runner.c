@@ -88,9 +88,17 @@ static void run_free(struct run *run) {
 }
 
 /* What is wanted of it, beyond the settings. */
-static int apply_wish(struct run *run, const struct wish *wish) {
+static int apply_wish(struct run *run) {
+    const struct wish *wish = &run->wish;
     run->job_wish.priority = (int)wish->priority;
     run->job_wish.deadline = 0; /* the task's, from its coming */
+    run->job_wish.engine = wish->engine;
+    run->job_wish.tiles = wish->tiles;
+#define SWITCH(symbol, word, member, roles)                                                                            \
+    run->job_wish.switches.to[SWITCH_##symbol] =                                                                       \
+        wish->member ? wish->member : run->job_wish.switches.to[SWITCH_##symbol];
+#include "table/switches.def"
+#undef SWITCH
     if (wish->dpi > 0) {
         run->job_wish.dpi = (double)wish->dpi;
     }
@@ -124,7 +132,7 @@ static int open_task(struct runner *runner, struct run *run) {
     int fd cleanup(drop_fd) = -1;
     char *name cleanup(drop_memory) = format("task %s", task->row.id);
     int result = wish_set_json(&run->wish, task->row.options, strlen(task->row.options));
-    result = result ? result : apply_wish(run, &run->wish);
+    result = result ? result : apply_wish(run);
     result = result ? result : blobs_read(tasks_blobs(runner->tasks), task->row.id, &fd);
     result = result ? result : job_new_open(name, fd, &run->job_wish, &run->job);
     return result ? result : tasks_done_pages(runner->tasks, task, skip_page, run);
@@ -220,7 +228,8 @@ void runner_end_direct(void *context, struct direct *direct) {
 static void begin_direct(struct runner *runner, struct direct *direct) {
     struct run *run = run_new(runner);
     stop_waiting(runner, direct);
-    int result = apply_wish(run, direct->wish);
+    wish_copy(direct->wish, &run->wish);
+    int result = apply_wish(run);
     if (direct->wish->deadline > 0) {
         run->job_wish.deadline = direct->wish->deadline;
     }
@@ -297,6 +306,14 @@ static void begin_runs(struct runner *runner, int64_t now) {
 
 /* What the pool tells */
 
+static void note_opened(struct run *run, const struct job *job) {
+    if (!run->opened) {
+        run->opened = true;
+        tasks_opened(run->task, job->result.format, supervisor_engine(job->worker, job->wish), job->result.page_total,
+                     job->wanted);
+    }
+}
+
 static bool take_page(void *context, struct job *job, const struct page *page) {
     struct runner *runner = context;
     struct run *run = job->owner;
@@ -306,10 +323,7 @@ static bool take_page(void *context, struct job *job, const struct page *page) {
     if (run->direct || !run->task || run->unwritten) {
         return run->direct == NULL;
     }
-    if (!run->opened) {
-        run->opened = true;
-        tasks_opened(run->task, job->result.format, job->worker->engine, job->result.page_total, job->wanted);
-    }
+    note_opened(run, job);
     int result = tasks_page(runner->tasks, run->task, page);
     if (result == 0) {
         all_is_well(runner);
@@ -329,10 +343,7 @@ static void take_page_failure(void *context, const struct job *job, uint32_t pag
         }
         return;
     }
-    if (!run->opened) {
-        run->opened = true;
-        tasks_opened(run->task, job->result.format, job->worker->engine, job->result.page_total, job->wanted);
-    }
+    note_opened(run, job);
     int result = tasks_page_failed(runner->tasks, run->task, page, error, detail);
     if (result != 0) {
         run->unwritten = true;

@@ -12,15 +12,16 @@
 #include "base/utf8.h"
 #include "conf/ranges.h"
 
-enum kind { NUMBER, TEXT, PAGES };
+enum kind { NUMBER, TEXT, PAGES, CHOICE };
 
 static const struct {
     enum kind kind;
-    const char *word;
+    const char *word, *argument;
     int64_t low, high;
     size_t offset;
 } rows[] = {
-#define TASK_OPTION(kind, symbol, word, low, high, about) {kind, word, low, high, offsetof(struct wish, symbol)},
+#define TASK_OPTION(kind, symbol, word, flag, argument, low, high, about)                                              \
+    {kind, word, argument, low, high, offsetof(struct wish, symbol)},
 #include "table/task_options.def"
 #undef TASK_OPTION
 };
@@ -36,6 +37,16 @@ void wish_done(struct wish *wish) {
     *wish = (struct wish){0};
 }
 
+void wish_copy(const struct wish *wish, struct wish *ret) {
+    *ret = *wish;
+    for (size_t i = 0; i < array_length(rows); i++) {
+        if (rows[i].kind != NUMBER) {
+            char **text = member(ret, i);
+            *text = copy_string(*text);
+        }
+    }
+}
+
 static int set_number(struct wish *wish, size_t row, const char *value) {
     char *end;
     errno = 0;
@@ -47,6 +58,20 @@ static int set_number(struct wish *wish, size_t row, const char *value) {
     }
     *(int64_t *)member(wish, row) = number;
     return 0;
+}
+
+static int set_choice(struct wish *wish, size_t row, const char *value) {
+    size_t length = strlen(value);
+    const char *entry = rows[row].argument;
+    for (; entry; entry = strchr(entry, '|'), entry = entry ? entry + 1 : NULL) {
+        if (length > 0 && strcspn(entry, "|") == length && strncmp(entry, value, length) == 0) {
+            char **place = member(wish, row);
+            free(*place);
+            *place = copy_string(value);
+            return 0;
+        }
+    }
+    return fail(ERR_BAD_REQUEST, "%s: \"%.40s\" is none of %s", rows[row].word, value, rows[row].argument);
 }
 
 static bool has_controls(const char *text) {
@@ -80,7 +105,9 @@ static int set_text(struct wish *wish, size_t row, const char *value) {
 int wish_set(struct wish *wish, const char *word, const char *value) {
     for (size_t i = 0; i < array_length(rows); i++) {
         if (strcmp(rows[i].word, word) == 0) {
-            return rows[i].kind == NUMBER ? set_number(wish, i, value) : set_text(wish, i, value);
+            return rows[i].kind == NUMBER   ? set_number(wish, i, value)
+                   : rows[i].kind == CHOICE ? set_choice(wish, i, value)
+                                            : set_text(wish, i, value);
         }
     }
     return fail(ERR_BAD_REQUEST, "there is no option \"%.40s\"", word);

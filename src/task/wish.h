@@ -10,14 +10,18 @@ struct json;
 typedef int64_t wish_NUMBER;
 typedef char *wish_TEXT;
 typedef char *wish_PAGES;
+typedef char *wish_CHOICE;
 
 /* Start from (struct wish){0}: nothing special is wanted. */
 struct wish {
-#define TASK_OPTION(kind, symbol, word, low, high, about) wish_##kind symbol;
+#define TASK_OPTION(kind, symbol, word, flag, argument, low, high, about) wish_##kind symbol;
 #include "table/task_options.def"
 #undef TASK_OPTION
 };
 void wish_done(struct wish *wish);
+
+/* *ret is done or {0}. */
+void wish_copy(const struct wish *wish, struct wish *ret);
 
 /* Sets an option by its word. ERR_BAD_REQUEST with option, value and what is expected as detail. */
 int wish_set(struct wish *wish, const char *word, const char *value);

@@ -153,8 +153,16 @@ static void step_done(struct crew *crew, struct job *job) {
     }
 }
 
+static struct page_plan plan_for(const struct crew *crew, const struct crew_page *page) {
+    struct page_plan plan = page->kind ? page->plan : crew->options.plan;
+    plan.tiles = (int)plan.tiles < page->tiles ? (uint32_t)page->tiles : plan.tiles;
+    return plan;
+}
+
 static struct hand hand_for(const struct crew *crew, const struct job *job, int seat) {
     return (struct hand){.manager = crew->options.manager,
+                         .kind = job->page->kind,
+                         .without = job->page->without,
                          .seat = seat,
                          .tiles = (int)job->plan.tiles,
                          .priority = job->page->priority,
@@ -184,7 +192,7 @@ static void step_line(struct crew *crew, const struct mate *mate, struct job *jo
  */
 static void step_begin(struct crew *crew, struct job *job) {
     job->state = JOB_BEGINNING;
-    job->plan = crew->options.plan;
+    job->plan = plan_for(crew, job->page);
     crew->beginning = true;
     struct hand hand = hand_for(crew, job, 0);
     pthread_mutex_unlock(&crew->lock);

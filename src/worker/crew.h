@@ -21,7 +21,12 @@ struct crew_page {
     struct image image;
     uint32_t number;
     float dpi;
-    int priority;       /* the higher is begun first */
+    int priority;     /* the higher is begun first */
+    unsigned without; /* bits 1 << role: models that are not to be used */
+    int tiles;        /* of detection at the least; 0: as the plan says */
+    /* The engine to use, and how; NULL: as the crew's plan says. */
+    const struct engine_kind *kind;
+    struct page_plan plan;
     atomic_bool cancel; /* crew_cancel() */
     /*
      * Called once, by any of the crew's threads, outside its lock: result is 0 and page the result (contents owned by

@@ -112,8 +112,11 @@ static int start_errand(struct worker *worker, const struct json *body, int fd) 
     struct errand *errand = alloc(1, sizeof(*errand));
     *errand =
         (struct errand){.worker = worker, .bytes = bytes, .length = length, .words = json_bool(body, "words", false)};
+    const struct switches switches = switches_from_json(body);
     errand->page = (struct crew_page){.id = json_int(body, "id", 0),
                                       .priority = (int)json_int(body, "priority", 0),
+                                      .without = setup_without(&switches),
+                                      .tiles = (int)json_int(body, "tiles", 0),
                                       .image = {.pixels = bytes,
                                                 .width = bitmap.width,
                                                 .height = bitmap.height,
@@ -124,6 +127,10 @@ static int start_errand(struct worker *worker, const struct json *body, int fd) 
                                       .done = errand_done};
     if (length != expected) {
         result = fail(ERR_PROTOCOL, "a bitmap of %zu bytes instead of %zu", length, expected);
+    } else {
+        result = setup_plan_on(&worker->setup, json_string(body, "engine"), &errand->page.kind, &errand->page.plan);
+    }
+    if (result != 0) {
         munmap((void *)(uintptr_t)bytes, length);
         free(errand);
         return result;
@@ -145,6 +152,18 @@ static void add_plan(const struct worker *worker, struct json *body) {
     json_set(body, "plan", plan);
     json_set_int(body, "floor", (int64_t)planned->floor);
     json_set_int(body, "comfort", (int64_t)planned->comfort);
+}
+
+static void add_offer(const struct worker *worker, struct json *body) {
+    struct json *missing = json_object_new();
+    for (int i = 0; i < SWITCH_COUNT; i++) {
+        if (worker->setup.missing[i]) {
+            json_set_string(missing, switch_word((enum stage_switch)i), worker->setup.missing[i]);
+        }
+    }
+    json_set(body, "missing", missing);
+    char *engines cleanup(drop_memory) = setup_engines(&worker->setup);
+    json_set_string(body, "engines", engines);
 }
 
 /*
@@ -211,15 +230,11 @@ static int set_up(struct worker *worker, const struct json *body) {
                     (long long)tiles);
     }
     int64_t bytes = json_int(body, "bytes", 0);
-    const char *layout = json_string(body, "layout");
     const struct wish wish = {.engine = engine ? engine : "auto",
                               .version = json_string(body, "version"),
                               .threads = (int)threads,
                               .tiles = (int)tiles,
-                              .orient = json_bool(body, "orient", true),
-                              .classify = json_bool(body, "line_orient", true),
-                              .layout = layout && strcmp(layout, "off") != 0,
-                              .layout_needed = layout && strcmp(layout, "on") == 0,
+                              .switches = switches_from_json(body),
                               .bytes = bytes > 0 ? (uint64_t)bytes : UNBOUNDED,
                               .model_idle = json_real(body, "model_idle", 60),
                               .residency = json_real(body, "residency", 2)};
@@ -239,6 +254,7 @@ static int set_up(struct worker *worker, const struct json *body) {
     json_set_string(ready, "engine", worker->setup.kind->name);
     json_set_string(ready, "engine_version", worker->setup.kind->version(worker->setup.engine));
     json_set_real(ready, "started", clock_seconds(clock_now() - worker->started), 4);
+    add_offer(worker, ready);
     add_plan(worker, ready);
     send(worker, ready, -1);
     return 0;

@@ -16,11 +16,12 @@
 
 /* Of a worker that has opened the engine; measured as PSS. */
 static struct prior baseline_prior(const struct engine_kind *kind, bool second) {
-    return (struct prior){.a = (kind == &engine_openvino ? 75e6 : 40e6) + (second ? 25e6 : 0)};
+    return (struct prior){.a = second ? 100e6 : kind == &engine_openvino ? 75e6 : 40e6};
 }
 
 static char *baseline_key(const struct engine_kind *kind, bool second) {
-    return format("worker/%s%s/cpu/1/baseline", kind->name, second ? "+onnxruntime" : "");
+    return second ? copy_string("worker/openvino+onnxruntime/cpu/1/baseline")
+                  : format("worker/%s/cpu/1/baseline", kind->name);
 }
 
 const struct engine_kind *planner_kind(const struct model_spec *spec, const struct engine_kind *kind) {
@@ -59,7 +60,7 @@ uint64_t planner_largest(const struct model_spec *spec, int tiles) {
 }
 
 static struct plan_costs costs_of(const struct planner *planner, const struct engine_kind *kind) {
-    bool second = planner_kind(planner->specs[ROLE_TABLE], kind) != kind;
+    bool second = planner->both || planner_kind(planner->specs[ROLE_TABLE], kind) != kind;
     struct plan_costs costs = {
         .engine = kind->name, .baseline = planner_baseline(planner->predictor, kind, second), .keeps = kind->keeps};
     for (int role = 0; role < ROLE_COUNT; role++) {

@@ -20,6 +20,7 @@ struct planner {
     size_t kind_count;
     int threads; /* wished for */
     int tiles;   /* at least so many; 0: as few as fit */
+    bool both;   /* another engine is open beside, or will be */
 };
 
 struct planned {
@@ -38,7 +39,8 @@ uint64_t planner_largest(const struct model_spec *spec, int tiles);
 /* The engine that runs the model, NULL for none, where all that can run on kind do. */
 const struct engine_kind *planner_kind(const struct model_spec *spec, const struct engine_kind *kind);
 
-/* What a process takes with the engine (second: and ONNX Runtime beside it) open and no model, and what it took. Bytes.
+/* What a process takes with the engine (second: and the other one beside it) open and no model, and what it took.
+ * Bytes.
  */
 uint64_t planner_baseline(struct predictor *predictor, const struct engine_kind *kind, bool second);
 void planner_learn_baseline(struct predictor *predictor, const struct engine_kind *kind, bool second, uint64_t bytes);

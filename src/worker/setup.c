@@ -2,12 +2,12 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "engine/blocks.h"
 #include "engine/heap.h"
@@ -68,38 +68,63 @@ static int load_models(struct setup *setup) {
     return join_loads(loads, ROLE_COUNT);
 }
 
-/* Those of layout and tables; where they may be missing, that is told once. */
-static int choose_layout(struct setup *setup, const struct wish *wish) {
-    static const enum role roles[] = {ROLE_LAYOUT, ROLE_TABLE};
-    for (size_t i = 0; i < array_length(roles); i++) {
-        int result =
-            catalog_choose(&setup->catalog, roles[i], NULL, setup->places.models, &setup->planner.specs[roles[i]]);
-        if (result != 0 && wish->layout_needed) {
+static unsigned roles_of(enum stage_switch which) {
+    static const unsigned roles[] = {
+#define WITH(role) | 1U << ROLE_##role
+#define SWITCH(symbol, word, member, roles) 0 roles,
+#include "table/switches.def"
+#undef SWITCH
+#undef WITH
+    };
+    return roles[which];
+}
+
+unsigned setup_without(const struct switches *switches) {
+    unsigned roles = 0;
+    for (int i = 0; i < SWITCH_COUNT; i++) {
+        roles |= strcmp(switches->to[i], "off") == 0 ? roles_of((enum stage_switch)i) : 0;
+    }
+    return roles;
+}
+
+static void note_missing(struct setup *setup, enum stage_switch which) {
+    free(setup->missing[which]);
+    setup->missing[which] = copy_string(error_detail());
+}
+
+/* The models of a stage that can be switched, whether it is wanted or not: a page may want it. */
+static int choose_stage(struct setup *setup, enum stage_switch which, const char *word) {
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (!(roles_of(which) & 1U << role)) {
+            continue;
+        }
+        int result = catalog_choose(&setup->catalog, (enum role)role, NULL, setup->places.models, &setup->specs[role]);
+        if (result != 0 && strcmp(word, "on") == 0) {
             return result;
         }
         if (result != 0) {
-            log_line(LOG_WARNING, "%s, ignoring", error_detail());
+            note_missing(setup, which);
         }
+        setup->planner.specs[role] = strcmp(word, "off") != 0 ? setup->specs[role] : NULL;
     }
     return 0;
 }
 
-/* Detection and recognition of one version; the orientation models only where they are wished for and installed. */
+/* Detection and recognition of one version, and the stages. */
 static int choose_models(struct setup *setup, const struct wish *wish) {
-    const struct catalog *catalog = &setup->catalog;
-    const char *folder = setup->places.models;
-    const struct model_spec **specs = setup->planner.specs;
-    int result = catalog_choose(catalog, ROLE_RECOGNISE, wish->version, folder, &specs[ROLE_RECOGNISE]);
-    if (result == 0) {
-        result = catalog_choose(catalog, ROLE_DETECT, specs[ROLE_RECOGNISE]->version, folder, &specs[ROLE_DETECT]);
+    static const enum role always[] = {ROLE_RECOGNISE, ROLE_DETECT};
+    const char *version = wish->version;
+    int result = 0;
+    for (size_t i = 0; i < array_length(always) && result == 0; i++) {
+        enum role role = always[i];
+        result = catalog_choose(&setup->catalog, role, version, setup->places.models, &setup->specs[role]);
+        setup->planner.specs[role] = setup->specs[role];
+        version = result == 0 ? setup->specs[role]->version : version;
     }
-    if (result == 0 && wish->orient) {
-        (void)catalog_choose(catalog, ROLE_ORIENT, NULL, folder, &specs[ROLE_ORIENT]);
+    for (int i = 0; i < SWITCH_COUNT && result == 0; i++) {
+        result = choose_stage(setup, (enum stage_switch)i, wish->switches.to[i]);
     }
-    if (result == 0 && wish->classify) {
-        (void)catalog_choose(catalog, ROLE_CLASSIFY, NULL, folder, &specs[ROLE_CLASSIFY]);
-    }
-    return result == 0 && wish->layout ? choose_layout(setup, wish) : result;
+    return result;
 }
 
 /*
@@ -202,30 +227,90 @@ static void expect_baseline(struct setup *setup) {
     ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, memory.pss > expected ? memory.pss : expected);
 }
 
+static char *engine_folder(const struct setup *setup, const struct engine_kind *kind) {
+    return format("%s/%s", setup->places.engines, kind->name);
+}
+
+static bool has_folder(const struct setup *setup, const struct engine_kind *kind) {
+    char *folder cleanup(drop_memory) = engine_folder(setup, kind);
+    return access(folder, X_OK) == 0;
+}
+
 static int open_engine(struct setup *setup) {
     setup->kind = setup->planned.kind;
+    for (size_t i = 0; engine_kinds[i]; i++) {
+        if (engine_kinds[i] != setup->kind && has_folder(setup, engine_kinds[i])) {
+            setup->second_kind = engine_kinds[i];
+        }
+    }
     pin_malloc();
-    char *folder cleanup(drop_memory) = format("%s/%s", setup->places.engines, setup->kind->name);
+    char *folder cleanup(drop_memory) = engine_folder(setup, setup->kind);
     return setup->kind->open(folder, &setup->engine);
 }
 
-static bool needs_second(const struct setup *setup) {
-    return planner_kind(setup->planner.specs[ROLE_TABLE], setup->kind) != setup->kind;
+static int open_second(struct setup *setup, const struct engine_kind *kind) {
+    struct engine *engine;
+    char *folder cleanup(drop_memory) = engine_folder(setup, kind);
+    int result = kind->open(folder, &engine);
+    if (result == 0) {
+        setup->second_kind = kind;
+        atomic_store(&setup->second, engine);
+    }
+    return result;
 }
 
 /* Tables are left out where ONNX Runtime is not installed and need not be. */
-static int open_second(struct setup *setup, const struct wish *wish) {
-    if (!needs_second(setup)) {
-        return 0;
+static int open_for_tables(struct setup *setup, const struct wish *wish) {
+    const struct engine_kind *kind = planner_kind(setup->specs[ROLE_TABLE], setup->kind);
+    bool planned = setup->planner.specs[ROLE_TABLE] != NULL;
+    int result = kind == setup->kind          ? 0
+                 : planned                    ? open_second(setup, kind)
+                 : setup->second_kind == kind ? 0
+                                              : fail(ERR_NO_ENGINE, "%s is not installed", kind->name);
+    if (result == 0 || strcmp(wish->switches.to[SWITCH_LAYOUT], "on") == 0) {
+        return result;
     }
-    char *folder cleanup(drop_memory) = format("%s/%s", setup->places.engines, engine_onnxruntime.name);
-    int result = engine_onnxruntime.open(folder, &setup->second);
-    if (result != 0 && !wish->layout_needed) {
-        log_line(LOG_WARNING, "tables need ONNX Runtime: %s, ignoring", error_detail());
-        setup->planner.specs[ROLE_TABLE] = NULL;
-        return 0;
+    note_missing(setup, SWITCH_LAYOUT);
+    setup->specs[ROLE_TABLE] = setup->planner.specs[ROLE_TABLE] = NULL;
+    return 0;
+}
+
+/* Called by the manager when the first model on the other engine is loaded: that is charged before it is opened. */
+static int open_later(void *context, const struct engine_kind *kind, struct engine **ret) {
+    struct setup *setup = context;
+    int result = 0;
+    pthread_mutex_lock(&setup->opening);
+    if (!atomic_load(&setup->second)) {
+        uint64_t expected = planner_baseline(setup->predictor, kind, true);
+        uint64_t held = ledger_held(setup->ledger, setup->account, CHARGE_BASELINE);
+        uint64_t more = expected > held ? expected - held : 0;
+        result = manager_charge(setup->manager, CHARGE_BASELINE, more, 0, NULL);
+        if (result == 0) {
+            result = open_second(setup, kind);
+            manager_credit(setup->manager, CHARGE_BASELINE, result != 0 ? more : 0);
+        }
     }
+    *ret = atomic_load(&setup->second);
+    pthread_mutex_unlock(&setup->opening);
     return result;
+}
+
+/* Each model on its usual engine, and on the other one where a page may ask for that. */
+static void add_models(struct setup *setup, const struct wish *wish) {
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        const struct model_spec *spec = setup->specs[role];
+        int runners = role_reads_lines((enum role)role) ? wish->threads : 1;
+        const struct engine_kind *usual = planner_kind(spec, setup->kind);
+        if (!spec) {
+            continue;
+        }
+        if (usual == setup->kind) {
+            manager_add(setup->manager, spec, runners);
+        }
+        if (setup->second_kind && (usual == setup->second_kind || !spec->only_onnxruntime)) {
+            manager_add_on(setup->manager, spec, runners, setup->second_kind, atomic_load(&setup->second));
+        }
+    }
 }
 
 static int open_manager(struct setup *setup, const struct wish *wish) {
@@ -237,21 +322,16 @@ static int open_manager(struct setup *setup, const struct wish *wish) {
                                             .account = setup->account,
                                             .recorder = setup->recorder,
                                             .roster = setup->roster,
+                                            .open = open_later,
+                                            .context = setup,
                                             .predictor = setup->predictor,
                                             .idle = (int64_t)(wish->model_idle * 1e9),
                                             .residency =
                                                 setup->planned.plan.swapping ? 0 : (int64_t)(wish->residency * 1e9)};
+    pthread_mutex_init(&setup->opening, NULL);
     int result = manager_new(&options, &setup->manager);
-    for (int role = 0; result == 0 && role < ROLE_COUNT; role++) {
-        if (setup->planner.specs[role]) {
-            const struct model_spec *spec = setup->planner.specs[role];
-            int runners = role_reads_lines((enum role)role) ? wish->threads : 1;
-            if (spec->only_onnxruntime && setup->second) {
-                manager_add_on(setup->manager, spec, runners, &engine_onnxruntime, setup->second);
-            } else {
-                manager_add(setup->manager, spec, runners);
-            }
-        }
+    if (result == 0) {
+        add_models(setup, wish);
     }
     return result;
 }
@@ -267,10 +347,11 @@ int setup_load(const struct wish *wish, struct setup *setup) {
         return result;
     }
     load_predictions(setup);
+    setup->bytes = wish->bytes;
     setup->planner.predictor = setup->predictor;
     result = planner_choose(&setup->planner, wish->bytes, &setup->planned);
     result = result ? result : open_engine(setup);
-    result = result ? result : open_second(setup, wish);
+    result = result ? result : open_for_tables(setup, wish);
     setup->heap = heap_live();
     result = result ? result : open_manager(setup, wish);
     if (result != 0) {
@@ -286,8 +367,10 @@ int setup_plan(struct setup *setup, uint64_t bytes) {
     struct planner planner = setup->planner;
     planner.kinds[0] = setup->kind;
     planner.kind_count = 1;
+    planner.both = atomic_load(&setup->second) != NULL;
     struct planned planned;
     int result = planner_choose(&planner, bytes, &planned);
+    setup->bytes = bytes;
     if (result == 0) {
         planned.told.reduced = planned.told.reduced || setup->kind != setup->planner.kinds[0];
         setup->planned = planned;
@@ -296,13 +379,38 @@ int setup_plan(struct setup *setup, uint64_t bytes) {
     return result;
 }
 
+int setup_plan_on(const struct setup *setup, const char *engine, const struct engine_kind **ret_kind,
+                  struct page_plan *ret) {
+    bool usual = !engine || strcmp(engine, "auto") == 0 || strcmp(engine, setup->kind->name) == 0;
+    if (!usual && !(setup->second_kind && strcmp(engine, setup->second_kind->name) == 0)) {
+        return fail(ERR_NO_ENGINE, "%s is not installed", engine);
+    }
+    *ret_kind = usual ? NULL : setup->second_kind;
+    struct planner planner = setup->planner;
+    planner.kinds[0] = setup->second_kind;
+    planner.kind_count = 1;
+    planner.both = true;
+    struct planned planned = {0};
+    int result = usual ? 0 : planner_choose(&planner, setup->bytes, &planned);
+    *ret = planned.told;
+    return result;
+}
+
+char *setup_engines(const struct setup *setup) {
+    return format("%s%s%s", setup->kind->name, setup->second_kind ? "," : "",
+                  setup->second_kind ? setup->second_kind->name : "");
+}
+
 void setup_done(struct setup *setup) {
     models_teardown(&setup->manager);
     if (setup->engine) {
         setup->kind->close(setup->engine);
     }
     if (setup->second) {
-        engine_onnxruntime.close(setup->second);
+        setup->second_kind->close(setup->second);
+    }
+    for (int i = 0; i < SWITCH_COUNT; i++) {
+        free(setup->missing[i]);
     }
     if (setup->predictor) {
         predictor_drop(&setup->predictor);

@@ -2,21 +2,24 @@
 #ifndef OCTAVO_WORKER_SETUP_H
 #define OCTAVO_WORKER_SETUP_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "conf/switches.h"
 #include "model/manager.h"
 #include "worker/places.h"
 #include "worker/planner.h"
 
 struct wish {
-    const char *engine;    /* name, or "auto" */
-    const char *version;   /* of the text models, or NULL for the first installed */
-    int threads;           /* runs side by side */
-    int tiles;             /* of detection at the least; 0: as memory allows */
-    bool orient, classify; /* use the models of page and line orientation, where they are installed */
-    bool layout;           /* likewise those of layout and tables */
-    bool layout_needed;    /* it is an error if they are not installed */
-    uint64_t bytes;        /* to plan with */
-    double model_idle;     /* seconds without a user after which a model is unloaded */
-    double residency;      /* seconds after its load in which a model is not unloaded to make room */
+    const char *engine;  /* name, or "auto" */
+    const char *version; /* of the text models, or NULL for the first installed */
+    int threads;         /* runs side by side */
+    int tiles;           /* of detection at the least; 0: as memory allows */
+    /* "auto": the stage is planned with where its models are installed; "on": it is an error where they are not. */
+    struct switches switches;
+    uint64_t bytes;    /* to plan with */
+    double model_idle; /* seconds without a user after which a model is unloaded */
+    double residency;  /* seconds after its load in which a model is not unloaded to make room */
 };
 
 struct setup {
@@ -30,11 +33,17 @@ struct setup {
     char *stamp; /* what the predictions belong to */
     struct planner planner;
     struct planned planned;
+    uint64_t bytes;                             /* of the last plan */
+    const struct model_spec *specs[ROLE_COUNT]; /* installed; of these planner.specs is made ready for */
+    char *missing[SWITCH_COUNT];                /* why a stage cannot be; NULL: it can */
     const struct engine_kind *kind;
     struct engine *engine;
-    int64_t heap;          /* bytes allocated when the engine was open and nothing was loaded */
-    uint64_t opened;       /* PSS then */
-    struct engine *second; /* ONNX Runtime beside another engine, for models that only it runs; NULL: not needed */
+    int64_t heap;    /* bytes allocated when the engine was open and nothing was loaded */
+    uint64_t opened; /* PSS then */
+    /* The other engine beside it, for models that only it runs and for pages that ask for it. */
+    const struct engine_kind *second_kind; /* NULL: it is not installed */
+    _Atomic(struct engine *) second;       /* NULL: not open */
+    pthread_mutex_t opening;               /* one opens it */
     struct manager *manager;
 };
 
@@ -48,6 +57,19 @@ int setup_load(const struct wish *wish, struct setup *setup);
 
 /* Plans anew, with the engine that is open. ERR_NO_MEMORY. */
 int setup_plan(struct setup *setup, uint64_t bytes);
+
+/*
+ * How pages are read on an engine by this name, in the bytes of the last plan: *ret_kind and *ret, or NULL where it is
+ * the usual one. ERR_NO_ENGINE, ERR_NO_MEMORY.
+ */
+int setup_plan_on(const struct setup *setup, const char *engine, const struct engine_kind **ret_kind,
+                  struct page_plan *ret);
+
+/* The roles whose models a page does without: bits 1 << role of stages that are "off". */
+unsigned setup_without(const struct switches *switches);
+
+/* Names of the engines that are installed, with commas; caller frees. */
+char *setup_engines(const struct setup *setup);
 
 /* Bytes that this process holds besides models, after trimming, and those that no charge covers; 0: unknown. */
 struct baseline {

@@ -32,11 +32,20 @@ struct stand {
     struct predictor *predictor;
     struct manager *manager;
     char *models;
+    int opened; /* calls of open_second() */
 };
 
 static char *runtime(const char *name) {
     const char *folder = getenv("OCTAVO_RUNTIME");
     return format("%s/%s", folder ? folder : "runtime", name);
+}
+
+/* Fails once. */
+static int open_second(void *context, const struct engine_kind *kind, struct engine **ret) {
+    struct stand *stand = context;
+    assert_ptr_equal(kind, &engine_onnxruntime);
+    *ret = stand->opened++ > 0 ? stand->second : NULL;
+    return *ret ? 0 : (fail)(ERR_NO_ENGINE, "not today");
 }
 
 static struct manager *new_manager(struct stand *stand, const char *models, int64_t idle, int64_t residency) {
@@ -46,6 +55,8 @@ static struct manager *new_manager(struct stand *stand, const char *models, int6
                                             .ledger = stand->ledger,
                                             .account = stand->account,
                                             .recorder = stand->recorder,
+                                            .open = open_second,
+                                            .context = stand,
                                             .predictor = stand->predictor,
                                             .idle = idle,
                                             .residency = residency};
@@ -260,6 +271,42 @@ static void unload_in_use(struct stand *stand) {
 static void test_unload_in_use(void **state) {
     (void)state;
     each_engine(unload_in_use);
+}
+
+/* A model beside the usual one, on an engine that is opened when it is wanted. */
+static void use_other_engine(struct stand *stand) {
+    const struct model_spec *spec = manager_spec(stand->manager, ROLE_CLASSIFY);
+    struct model_handle usual = {0}, other = {0};
+    uint64_t bytes;
+    if (!stand->second) {
+        return;
+    }
+    models_teardown(&stand->manager);
+    stand->manager = new_manager(stand, stand->models, 3600 * SECOND, 0);
+    manager_add_on(stand->manager, spec, 1, &engine_onnxruntime, NULL);
+    take_model(stand, ROLE_CLASSIFY, &usual);
+    assert_int_equal(stand->opened, 0);
+    const struct engine_kind *kind = &engine_onnxruntime;
+    assert_int_equal(model_acquire_on(stand->manager, ROLE_CLASSIFY, kind, soon(), NULL, &other), ERR_NO_ENGINE);
+    usleep(1100000); /* the back-off */
+    assert_int_equal(model_acquire_on(stand->manager, ROLE_CLASSIFY, kind, soon(), NULL, &other), 0);
+    assert_ptr_equal(model_of(&usual)->kind, stand->kind);
+    assert_ptr_equal(model_of(&other)->kind, kind);
+    (void)run_once(&usual, ROLE_CLASSIFY);
+    (void)run_once(&other, ROLE_CLASSIFY);
+    model_release(&usual);
+    assert_int_equal(model_unload(stand->manager, ROLE_CLASSIFY, clock_now() + SECOND / 20, &bytes), ERR_TIMEOUT);
+    assert_true(charged(stand) > 0);
+    model_release(&other);
+    assert_int_equal(model_unload(stand->manager, ROLE_CLASSIFY, soon(), &bytes), 0);
+    assert_true(bytes > 0);
+    manager_trim(stand->manager);
+    assert_int_equal(charged(stand), 0);
+}
+
+static void test_other_engine(void **state) {
+    (void)state;
+    each_engine(use_other_engine);
 }
 
 static void wait_idle(struct stand *stand) {
@@ -511,12 +558,13 @@ static void test_no_such_model(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transitions),         cmocka_unit_test(test_reload),
-        cmocka_unit_test(test_one_load_for_all),    cmocka_unit_test(test_unload_in_use),
-        cmocka_unit_test(test_idle_timeout),        cmocka_unit_test(test_eviction),
-        cmocka_unit_test(test_never_fits),          cmocka_unit_test(test_bad_files),
-        cmocka_unit_test(test_truncated_onnx),      cmocka_unit_test(test_runs_wait_for_room),
-        cmocka_unit_test(test_cancel_and_deadline), cmocka_unit_test(test_no_such_model),
+        cmocka_unit_test(test_transitions),      cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_one_load_for_all), cmocka_unit_test(test_unload_in_use),
+        cmocka_unit_test(test_idle_timeout),     cmocka_unit_test(test_eviction),
+        cmocka_unit_test(test_never_fits),       cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_truncated_onnx),   cmocka_unit_test(test_runs_wait_for_room),
+        cmocka_unit_test(test_other_engine),     cmocka_unit_test(test_cancel_and_deadline),
+        cmocka_unit_test(test_no_such_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

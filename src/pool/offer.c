@@ -1,0 +1,50 @@
+#include "pool/offer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "conf/options.h"
+
+void offer_done(struct offer *offer) {
+    for (int i = 0; i < SWITCH_COUNT; i++) {
+        free(offer->missing[i]);
+    }
+    free(offer->engines);
+    *offer = (struct offer){0};
+}
+
+void offer_read(struct offer *offer, const struct json *message) {
+    const struct json *missing = json_at(message, "missing");
+    offer_done(offer);
+    for (int i = 0; i < SWITCH_COUNT; i++) {
+        offer->missing[i] = copy_string(json_string(missing, switch_word((enum stage_switch)i)));
+    }
+    offer->engines = copy_string(json_string(message, "engines"));
+}
+
+static int check_engine(const struct offer *offer, const char *engine) {
+    const char *there = offer->engines ? offer->engines : "";
+    if (!engine || strcmp(engine, "auto") == 0 || options_list_has(there, engine)) {
+        return 0;
+    }
+    return fail(ERR_NO_ENGINE, "%s was asked for; what is installed is %s", engine, there);
+}
+
+int offer_suits(const struct offer *offer, struct job *job, const struct core *core) {
+    int result = check_engine(offer, job->wish->engine);
+    for (int i = 0; i < SWITCH_COUNT && result == 0; i++) {
+        const char *word = job->wish->switches.to[i], *name = switch_word((enum stage_switch)i);
+        if (!offer->missing[i] || strcmp(word, "off") == 0) {
+            continue;
+        }
+        if (strcmp(word, "on") == 0) {
+            return fail(ERR_NO_MODEL, "%s: %s", name, offer->missing[i]);
+        }
+        char *warning cleanup(drop_memory) = format("%s was left out: %s", name, offer->missing[i]);
+        job_warn(job, core, warning);
+    }
+    return result;
+}

