@@ -178,6 +178,8 @@ struct json *api_task_to_json(struct api *api, const struct task_row *row) {
     json_set_string(task, "format", row->format);
     json_set_string(task, "engine", row->engine);
     json_set_real(task, "seconds", row->seconds, 3);
+    set_count(task, "peak_bytes", row->peak_bytes);
+    set_parsed(task, "plan", row->plan);
     set_parsed(task, "timings", row->timings);
     set_parsed(task, "warnings", row->warnings);
     set_parsed(task, "options", row->options);

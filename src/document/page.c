@@ -111,7 +111,7 @@ struct json *stages_to_json(const struct stages *stages) {
     return object;
 }
 
-static struct json *plan_to_json(const struct page_plan *plan) {
+struct json *page_plan_to_json(const struct page_plan *plan) {
     struct json *object = json_object_new();
     json_set_string(object, "engine", plan->engine);
     json_set_int(object, "threads", plan->threads);
@@ -139,7 +139,7 @@ struct json *page_to_json(const struct page *page, bool words) {
     }
     json_set(object, "regions", regions);
     if (page->plan.engine[0]) {
-        json_set(object, "plan", plan_to_json(&page->plan));
+        json_set(object, "plan", page_plan_to_json(&page->plan));
     }
     struct json *warnings = json_array_new();
     for (size_t i = 0; i < page->warning_count; i++) {

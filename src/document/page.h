@@ -120,6 +120,9 @@ void page_done(struct page *page);
  * drops. */
 struct json *page_to_json(const struct page *page, bool words);
 
+/* A plan as pages have it; caller drops. */
+struct json *page_plan_to_json(const struct page_plan *plan);
+
 /* Reads what page_to_json() wrote into *ret, whose contents the caller frees with page_done(). ERR_PROTOCOL. */
 int page_from_json(const struct json *json, struct page *ret);
 

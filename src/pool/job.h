@@ -88,7 +88,9 @@ struct job {
     struct suspect *suspects;
     size_t suspect_count;
     uint32_t in_hand; /* pages at the worker */
+    uint64_t handed;  /* bytes of their bitmaps */
     uint64_t results; /* bytes of the pages read */
+    uint64_t peak;    /* the most that was charged for it at a time: raster, bitmaps, results */
     struct result result;
     int error; /* why it ended early, or the last reason for which a page failed; 0: none */
     uint32_t error_page;

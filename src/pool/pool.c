@@ -224,6 +224,11 @@ static void finish_jobs(struct pool *pool, int64_t now) {
 
 /* Moving on */
 
+static void note_peak(const struct pool *pool, struct job *job) {
+    uint64_t raster = job->account < 0 ? 0 : ledger_held(pool->core.ledger, job->account, CHARGE_COUNT);
+    raise_peak(&job->peak, raster + job->sheet.bytes + job->handed + job->results);
+}
+
 /* Whether the worker can do what is wanted of the document; the job has failed if not. */
 static bool suits(struct job *job, struct core *core) {
     int result = job->suits ? 0 : offer_suits(&job->worker->offer, job, core);
@@ -261,6 +266,7 @@ static void move_pages(struct pool *pool) {
         struct job *job = pool->row[i];
         bool served = hand_over(job, &pool->core);
         job_advance(job, &pool->core, others_open(pool, job));
+        note_peak(pool, job);
         if (served) {
             leave_row(pool, i);
             pool->row[pool->row_count++] = job;

@@ -84,6 +84,7 @@ static struct reading take_reading(struct supervisor *supervisor, long id) {
             supervisor->readings[i] = supervisor->readings[--supervisor->count];
             if (reading.job) {
                 reading.job->in_hand--;
+                reading.job->handed -= reading.sheet.bytes;
             }
             return reading;
         }
@@ -496,6 +497,7 @@ void supervisor_read(struct supervisor *supervisor, struct job *job) {
     mail_read(supervisor->child.socket, ++supervisor->last_id, &job->sheet, job->wish);
     struct reading *reading = &supervisor->readings[supervisor->count++];
     *reading = (struct reading){.id = supervisor->last_id, .job = job, .sheet = job->sheet};
+    job->handed += job->sheet.bytes;
     job->sheet = (struct sheet){0};
     job->in_hand++;
     supervisor->first_read = supervisor->first_read ? supervisor->first_read : clock_now();

@@ -306,7 +306,8 @@ static void begin_runs(struct runner *runner, int64_t now) {
 
 /* What the pool tells */
 
-static void note_opened(struct run *run, const struct job *job) {
+static void note_job(struct run *run, const struct job *job) {
+    tasks_charged(run->task, job->peak);
     if (!run->opened) {
         run->opened = true;
         tasks_opened(run->task, job->result.format, supervisor_engine(job->worker, job->wish), job->result.page_total,
@@ -323,7 +324,7 @@ static bool take_page(void *context, struct job *job, const struct page *page) {
     if (run->direct || !run->task || run->unwritten) {
         return run->direct == NULL;
     }
-    note_opened(run, job);
+    note_job(run, job);
     int result = tasks_page(runner->tasks, run->task, page);
     if (result == 0) {
         all_is_well(runner);
@@ -343,7 +344,7 @@ static void take_page_failure(void *context, const struct job *job, uint32_t pag
         }
         return;
     }
-    note_opened(run, job);
+    note_job(run, job);
     int result = tasks_page_failed(runner->tasks, run->task, page, error, detail);
     if (result != 0) {
         run->unwritten = true;
@@ -382,6 +383,7 @@ static bool goes_back(const struct runner *runner, const struct run *run) {
 
 static void finish_task(struct runner *runner, struct run *run) {
     struct job *job = run->job;
+    tasks_charged(run->task, job->peak);
     if (goes_back(runner, run)) {
         run->task->owner = NULL;
         tasks_return(runner->tasks, run->task);

@@ -33,6 +33,7 @@ const char *const schema_migrations[] = {
     "CREATE TABLE callbacks (task INTEGER PRIMARY KEY REFERENCES tasks ON DELETE CASCADE, callback TEXT NOT NULL,"
     " attempts INTEGER NOT NULL, due INTEGER NOT NULL, delivered INTEGER NOT NULL, trouble TEXT);"
     "CREATE INDEX callbacks_by_due ON callbacks (due) WHERE due > 0;",
+    "ALTER TABLE tasks ADD COLUMN peak_bytes INTEGER NOT NULL DEFAULT 0; ALTER TABLE tasks ADD COLUMN plan TEXT;",
 };
 
 const int schema_version = array_length(schema_migrations);

@@ -22,7 +22,7 @@ enum column_kind { NUMBER, REAL, TEXT, CHARS, STATE };
 #define TASK_COLUMNS                                                                                                   \
     "number, id, state, priority, name, options, key, digest, bytes, created, started, ended, deadline,"               \
     " document_pages, pages, pages_done, result_bytes, format, engine, warnings, timings, seconds, error, detail,"     \
-    " error_page, owner"
+    " error_page, owner, peak_bytes, plan"
 #define COLUMNS TASK_COLUMNS ", callback, attempts, due, delivered, trouble"
 #define FROM_TASKS " FROM tasks LEFT JOIN callbacks ON task = tasks.number "
 #define COLUMN(kind, member)                                                                                           \
@@ -58,6 +58,8 @@ static const struct {
     COLUMN(TEXT, detail),
     COLUMN(NUMBER, error_page),
     COLUMN(TEXT, owner),
+    COLUMN(NUMBER, peak_bytes),
+    COLUMN(TEXT, plan),
     COLUMN(TEXT, callback),
     COLUMN(NUMBER, callback_attempts),
     COLUMN(NUMBER, callback_due),
@@ -93,7 +95,8 @@ static const char *const texts[] = {
     [COMMIT] = "COMMIT",
     [ADD] = "INSERT INTO tasks (" TASK_COLUMNS ") VALUES (NULL, :id, :state, :priority, :name, :options, :key, :digest,"
             " :bytes, :created, :started, :ended, :deadline, :document_pages, :pages, :pages_done, :result_bytes,"
-            " :format, :engine, :warnings, :timings, :seconds, :error, :detail, :error_page, :owner)",
+            " :format, :engine, :warnings, :timings, :seconds, :error, :detail, :error_page, :owner,"
+            " :peak_bytes, :plan)",
     [ADD_EVENT] = "INSERT INTO events VALUES (?1, 1 + ifnull((SELECT max(number) FROM events WHERE task = ?1), 0), ?2,"
                   " ?3, ?4)",
     [FIND] = "SELECT " COLUMNS FROM_TASKS "WHERE id = ?1",
@@ -106,12 +109,13 @@ static const char *const texts[] = {
                  " AND (?6 = 0 OR ifnull(due, 0) = 0) ORDER BY number LIMIT ?3",
     [SUM] = "SELECT state, count(*), sum(result_bytes + iif(ended = 0, bytes, 0)) FROM tasks GROUP BY state",
     [MOVE] = "UPDATE tasks SET state = :to, started = :started, ended = :ended, document_pages = :document_pages,"
-             " pages = :pages, format = :format, engine = :engine, warnings = :warnings, seconds = :seconds,"
+             " pages = :pages, format = :format, engine = :engine, warnings = :warnings, seconds = :seconds, "
+             "peak_bytes = :peak_bytes,"
              " error = :error, detail = :detail, error_page = :error_page WHERE number = :number AND state = :state",
     [ADD_PAGE] = "INSERT OR REPLACE INTO pages VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [COUNT_PAGE] = "UPDATE tasks SET document_pages = :document_pages, pages = :pages, pages_done = :pages_done,"
                    " result_bytes = :result_bytes, format = :format, engine = :engine, timings = :timings,"
-                   " seconds = :seconds WHERE number = :number",
+                   " seconds = :seconds, peak_bytes = :peak_bytes, plan = :plan WHERE number = :number",
     [PAGES] = "SELECT page, offset, bytes, error, detail FROM pages WHERE task = ?1 AND page >= ?2 ORDER BY page",
     [EVENTS] = "SELECT number, at, kind, page FROM events WHERE task = ?1 AND number > ?2 ORDER BY number",
     [REMOVE] = "DELETE FROM tasks WHERE number = ?1",

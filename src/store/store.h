@@ -50,6 +50,8 @@ struct task_row {
     char *format, *engine;     /* as in struct result */
     char *warnings, *timings;  /* JSON, about the whole document; sum of its pages */
     double seconds;            /* of work */
+    int64_t peak_bytes;        /* most bytes charged for it at a time; 0: none yet */
+    char *plan;                /* JSON, of the page that was read last */
     char *error;               /* a word */
     char *detail;
     int64_t error_page;
@@ -115,14 +117,14 @@ struct store_kind {
 
     /*
      * Moves a task from row->state to another, with the event; what else of the row may change by then is written as
-     * well: started, ended, document_pages, pages, format, engine, warnings, seconds, error. row->state is the new one
-     * afterwards. With an end its callback is due, in the same transaction. ERR_TASK_OVER if it is not in this state,
-     * or there is no such move. A move to an end survives a power failure.
+     * well: started, ended, document_pages, pages, format, engine, warnings, seconds, peak_bytes, error. row->state is
+     * the new one afterwards. With an end its callback is due, in the same transaction. ERR_TASK_OVER if it is not in
+     * this state, or there is no such move. A move to an end survives a power failure.
      */
     int (*move)(struct store *store, struct task_row *row, enum task_state to);
 
-    /* Adds a page with its event, and writes pages_done, result_bytes, timings, seconds and what opening the document
-     * told: document_pages, pages, format. A page that is there already is replaced. */
+    /* Adds a page with its event, and writes pages_done, result_bytes, timings, seconds, peak_bytes, plan and what
+     * opening the document told: document_pages, pages, format. A page that is there already is replaced. */
     int (*add_page)(struct store *store, const struct task_row *row, const struct task_page *page);
 
     /* The pages of a task in their order, from a number on; its events after a number. As list(). */

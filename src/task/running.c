@@ -111,15 +111,22 @@ void tasks_opened(struct task *task, const char *format, const char *engine, uin
 
 /* Pages */
 
+void tasks_charged(struct task *task, uint64_t bytes) {
+    int64_t *peak = &task->row.peak_bytes;
+    *peak = (int64_t)bytes > *peak ? (int64_t)bytes : *peak;
+}
+
 static double seconds_of(const struct task *task) { return task->seconds + clock_seconds(clock_now() - task->since); }
 
 /* Writes the page and the sums that follow from it, or leaves all as it was. */
-static int write_page(struct tasks *tasks, struct task *task, const struct task_page *page,
-                      const struct stages *stages) {
+static int write_page(struct tasks *tasks, struct task *task, const struct task_page *page, const struct stages *stages,
+                      const char *plan) {
     struct json *json cleanup(json_drop) = stages_to_json(stages);
     char *timings cleanup(drop_memory) = json_text(json, false);
+    char *new_plan cleanup(drop_memory) = copy_string(plan);
     struct task_row next = task->row;
     next.timings = timings;
+    next.plan = new_plan;
     next.pages_done++;
     next.result_bytes += page->bytes;
     next.seconds = seconds_of(task);
@@ -128,8 +135,9 @@ static int write_page(struct tasks *tasks, struct task *task, const struct task_
         return result;
     }
     free(task->row.timings);
+    free(task->row.plan);
     task->row = next;
-    timings = NULL;
+    timings = new_plan = NULL;
     task->stages = *stages;
     tasks->counts.pages++;
     book_announce(tasks, task->row.id);
@@ -148,12 +156,14 @@ int tasks_page(struct tasks *tasks, struct task *task, const struct page *page) 
         return result;
     }
     const struct task_page row = {.page = page->number, .offset = (int64_t)offset, .bytes = (int64_t)length};
-    return write_page(tasks, task, &row, &stages);
+    struct json *plan cleanup(json_drop) = page_plan_to_json(&page->plan);
+    char *plan_text cleanup(drop_memory) = page->plan.engine[0] ? json_text(plan, false) : NULL;
+    return write_page(tasks, task, &row, &stages, plan_text);
 }
 
 int tasks_page_failed(struct tasks *tasks, struct task *task, uint32_t page, int error, const char *detail) {
     const struct task_page row = {.page = page, .error = error_word(error), .detail = detail};
-    int result = write_page(tasks, task, &row, &task->stages);
+    int result = write_page(tasks, task, &row, &task->stages, task->row.plan);
     if (result == 0) {
         note_failed_page(&task->row, page, row.error, detail);
     }

@@ -110,6 +110,9 @@ int tasks_done_pages(struct tasks *tasks, struct task *task, void (*each)(void *
 /* What opening the document told; it is written with the first page. engine NULL: as it was. */
 void tasks_opened(struct task *task, const char *format, const char *engine, uint32_t document_pages, uint32_t pages);
 
+/* What was charged for it so far; it is written with the next page, or the end. */
+void tasks_charged(struct task *task, uint64_t bytes);
+
 /* A page that was read; one that could not be. What the store fails with: the caller returns the task. */
 int tasks_page(struct tasks *tasks, struct task *task, const struct page *page);
 int tasks_page_failed(struct tasks *tasks, struct task *task, uint32_t page, int error, const char *detail);

@@ -182,15 +182,17 @@ def test_old_store_is_migrated(tmp_path):
         server.wait_for_end(task)
         before = server.get(f"/v1/tasks/{task}/events").body
     with sqlite3.connect(tmp_path / "data" / "octavo.db") as database:
-        assert database.execute("PRAGMA user_version").fetchone()[0] == 3
+        assert database.execute("PRAGMA user_version").fetchone()[0] == 4
         database.executescript("""
             DROP TABLE callbacks; DROP INDEX tasks_by_owner; DROP INDEX tasks_by_key; ALTER TABLE tasks DROP COLUMN owner;
+            ALTER TABLE tasks DROP COLUMN peak_bytes; ALTER TABLE tasks DROP COLUMN plan;
             PRAGMA user_version = 1; UPDATE sqlite_sequence SET seq = 70 WHERE name = 'tasks'""")
     with Server(tmp_path / "data") as server:
         assert server.get(f"/v1/tasks/{task}/result?format=text").text == "Page number 1\n"
         assert server.get(f"/v1/tasks/{task}/events").body == before
         repeated = server.request("POST", "/v1/tasks?key=k", pdf(1))
         assert repeated.status == 200 and repeated.json["id"] == task
+        assert repeated.json["peak_bytes"] is None and repeated.json["plan"] is None
         server.submit(pdf(1))
     with sqlite3.connect(tmp_path / "data" / "octavo.db") as database:
         assert database.execute("SELECT max(number) FROM tasks").fetchone()[0] == 71

@@ -85,6 +85,10 @@ def test_a_task_keeps_its_wishes_over_a_restart(tmp_path):
         result = result_of(server, task)
         assert not {"layout", "table", "orient"} & stages_of(result)
         assert result["pages"][0]["plan"]["engine"] == "onnxruntime"
+        before = server.get(f"/v1/tasks/{task}").json
+        server.kill()
+        server.start()
+        assert server.get(f"/v1/tasks/{task}").json == before and before["plan"] == result["pages"][0]["plan"]
 
 
 def test_auto_goes_on_without_the_models_and_says_so_once(poor):
@@ -134,3 +138,18 @@ def test_an_engine_that_is_not_installed_is_told(tmp_path):
         answer = server.request("POST", "/v1/ocr?engine=openvino", LETTER.read_bytes())
         assert is_problem(answer, 503, "no_engine") == "openvino was asked for; what is installed is onnxruntime"
         assert server.request("POST", "/v1/ocr?engine=onnxruntime", LETTER.read_bytes()).status == 200
+
+
+# What a task tells
+
+
+def test_a_task_tells_its_peak_and_its_plan(shared):
+    page = 64 * 1024 * 1024 // 8
+    small, large = (shared.submit(pdf(3), f"?dpi={dpi}") for dpi in (72, 600))
+    ends = [shared.wait_for_end(task) for task in (small, large)]
+    assert 1 << 20 < ends[0]["peak_bytes"] < ends[1]["peak_bytes"] and ends[1]["peak_bytes"] > page, ends
+    for end in ends:
+        pages = shared.get(f"/v1/tasks/{end['id']}/result").json["pages"]
+        assert end["plan"] == pages[-1]["plan"] and end["timings"]["detect"]["runs"] == 3
+    missing = shared.wait_for_end(shared.submit(b"no document"))
+    assert missing["state"] == "failed" and missing["plan"] is None and missing["timings"] is None

@@ -239,11 +239,14 @@ static void pages_and_events_are_kept_in_their_order(void **state) {
     row.pages = 2;
     row.pages_done = 1;
     row.timings = copy_string("{}");
+    row.plan = copy_string("{\"tiles\":2}");
+    row.peak_bytes = 70;
     const struct task_page second = {.page = 2, .offset = 0, .bytes = 70};
     const struct task_page first = {.page = 1, .error = "corrupt", .detail = "no image"};
     assert_int_equal(kind->add_page(fixture->store, &row, &second), 0);
     row.pages_done = 2;
     assert_int_equal(kind->add_page(fixture->store, &row, &first), 0);
+    row.peak_bytes = 71;
     assert_int_equal(move(fixture, &row, TASK_FAILED), 0);
     reopen(fixture);
     assert_int_equal(kind->events(fixture->store, row.number, 0, note_event, &events), 0);
@@ -256,6 +259,8 @@ static void pages_and_events_are_kept_in_their_order(void **state) {
     assert_int_equal(kind->find(fixture->store, row.id, &found), 0);
     assert_int_equal(found.pages_done, 2);
     assert_string_equal(found.timings, "{}");
+    assert_string_equal(found.plan, "{\"tiles\":2}");
+    assert_int_equal(found.peak_bytes, 71);
     assert_int_equal(kind->remove(fixture->store, row.number), 0);
     assert_int_equal(kind->remove(fixture->store, row.number), ERR_NOT_FOUND);
     buffer_done(&pages);
@@ -344,14 +349,14 @@ static void a_database_of_a_newer_version_is_refused(void **state) {
     int fd cleanup(drop_fd) = open(path, O_RDWR | O_CLOEXEC);
     char version[4];
     assert_int_equal(pread(fd, version, 4, 60), 4);
-    assert_memory_equal(version, "\0\0\0\3", 4);
+    assert_memory_equal(version, "\0\0\0\4", 4);
     assert_int_equal(pwrite(fd, "\0\0\0\7", 4, 60), 4);
     assert_int_equal(kind->open(fixture->folder, &store), ERR_STORE);
     assert_non_null(strstr(error_detail(), "newer version (schema 7"));
     assert_int_equal(pwrite(fd, "\0\0\0\0", 4, 60), 4); /* a migration that cannot be done leaves all as it was */
     assert_int_equal(kind->open(fixture->folder, &store), ERR_STORE);
     assert_non_null(strstr(error_detail(), "already exists"));
-    assert_int_equal(pwrite(fd, "\0\0\0\3", 4, 60), 4);
+    assert_int_equal(pwrite(fd, "\0\0\0\4", 4, 60), 4);
     assert_int_equal(kind->open(fixture->folder, &fixture->store), 0);
 }
 
