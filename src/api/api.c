@@ -211,6 +211,23 @@ void api_answer_task(struct api *api, struct http_request *request, const char *
     http_answer_json(request, status, &task);
 }
 
+void api_answer_tasks(struct api *api, struct http_request *request, const char (*ids)[ID_BYTES], size_t count,
+                      int status) {
+    struct json *answer = json_object_new(), *list = json_array_new();
+    json_set(answer, "tasks", list);
+    for (size_t i = 0; i < count; i++) {
+        struct task_row row cleanup(task_row_done) = {0};
+        int result = api_find(api, request, ids[i], &row);
+        if (result != 0) {
+            http_answer_problem(request, result, error_detail());
+            json_drop(&answer);
+            return;
+        }
+        json_append(list, api_task_to_json(api, &row));
+    }
+    http_answer_json(request, status, &answer);
+}
+
 /* One task */
 
 /* Somebody who waits for the end of a task. */

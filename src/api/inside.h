@@ -37,6 +37,8 @@ struct json *api_task_to_json(struct api *api, const struct task_row *row);
 
 /* Answers with a task as it is now, or with why it cannot be found. */
 void api_answer_task(struct api *api, struct http_request *request, const char *id, int status);
+void api_answer_tasks(struct api *api, struct http_request *request, const char (*ids)[ID_BYTES], size_t count,
+                      int status);
 
 /* What a request wants to have written. ERR_BAD_REQUEST, ERR_SEVERAL_FILES, ERR_NOT_ACCEPTABLE. */
 int api_choose_output(const struct http_request *request, struct selection *ret);

@@ -11,7 +11,7 @@
 static const struct {
     const char *symbol, *method, *path, *query;
     unsigned scope;
-    bool body;
+    int body;
     const char *answers, *summary;
 } routes[] = {
 #define ROUTE(symbol, method, path, scope, query, body, answers, summary)                                              \
@@ -150,10 +150,20 @@ static struct json *text(void) {
     return schema;
 }
 
-static struct json *body_schema(void) {
+/* Part by part an array of a form is sent. */
+static struct json *binaries(void) {
+    struct json *list = json_object_new();
+    json_set_string(list, "type", "array");
+    json_set(list, "items", binary());
+    json_set_int(list, "minItems", 1);
+    json_set_int(list, "maxItems", 100);
+    return list;
+}
+
+static struct json *body_schema(bool several) {
     struct json *form = json_object_new(), *members = json_object_new(), *required = json_array_new();
     json_set_string(form, "type", "object");
-    json_set(members, "file", binary());
+    json_set(members, "file", several ? binaries() : binary());
     json_set(members, "options", reference("options"));
     json_set(form, "properties", members);
     json_append_string(required, "file");
@@ -279,7 +289,7 @@ static struct json *operation(size_t place, bool keys) {
     for_each(routes[place].query, ",", add_parameter, list);
     json_set(object, "parameters", list);
     if (routes[place].body) {
-        json_set(object, "requestBody", body_schema());
+        json_set(object, "requestBody", body_schema(routes[place].body > 1));
     }
     if (strcmp(routes[place].symbol, "submit") == 0) {
         json_set(object, "callbacks", callbacks_schema());

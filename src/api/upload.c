@@ -10,24 +10,31 @@
 #include "base/json.h"
 #include "base/memory.h"
 
-enum { OPTIONS_BYTES = 64 * 1024 };
+enum { OPTIONS_BYTES = 64 * 1024, MOST_FILES = 100 };
+
+struct document {
+    char id[ID_BYTES];
+    int fd;     /* -1 before its first bytes, and when it is complete and another one has begun */
+    bool named; /* it has its id as a name on the disk */
+    char *file_name;
+    struct digest *digest;
+    int64_t bytes;
+};
 
 struct upload {
     struct request_state state;
     struct api *api;
     bool at_once; /* POST /v1/ocr */
     struct wish wish;
-    char id[ID_BYTES];
-    int fd;
-    bool named; /* the document has its id as a name on the disk */
-    bool complete, started;
-    struct digest *digest;
-    int64_t bytes;
-    struct buffer options;      /* the part "options" */
+    struct document *documents;
+    size_t count;
+    bool complete;
+    struct buffer options; /* the part "options" */
     struct selection selection; /* what the answer is written as */
     struct direct direct;
-    struct account *account; /* in which the document counts until it is a task, or over; NULL */
-    int64_t taken;           /* bytes of it there */
+    struct account *account; /* in which the documents count until they are tasks, or over; NULL */
+    size_t places;           /* taken there */
+    int64_t taken;           /* bytes, with the first of them */
 };
 
 /* Beginning */
@@ -61,30 +68,39 @@ static int read_head(struct upload *upload, const struct http_request *request) 
     if (result == 0 && upload->at_once) {
         return api_choose_output(request, &upload->selection);
     }
-    return result ? result : tasks_check_room(api->tasks, http_body_bytes(request));
+    return result ? result : tasks_check_room(api->tasks, 1, http_body_bytes(request));
 }
 
-/* It counts in the account of its key from now on. */
-static int take_place(struct upload *upload, const struct http_request *request) {
-    struct account *account = http_client(request);
+/* One more document counts in the account of the key from now on; the first with the bytes of all. */
+static int take_place(struct upload *upload, struct account *account, int64_t body) {
     int64_t tasks, bytes;
     if (!account) {
         return 0;
     }
     tasks_owned(upload->api->tasks, account->key.id, &tasks, &bytes);
-    int result = account_take(account, http_body_bytes(request), tasks, bytes);
+    int result = account_take(account, body, tasks, bytes);
     if (result == 0) {
         upload->account = account;
-        upload->taken = http_body_bytes(request);
+        upload->places++;
+        upload->taken += body;
     }
     return result;
 }
 
-static void leave_place(struct upload *upload) {
-    if (upload->account) {
+static void leave_places(struct upload *upload) {
+    for (; upload->places > 0; upload->places--) {
         account_release(upload->account, upload->taken);
+        upload->taken = 0;
     }
-    upload->account = NULL;
+}
+
+static void document_done(struct upload *upload, struct document *document) {
+    if (document->named) {
+        blobs_remove_document(tasks_blobs(upload->api->tasks), document->id);
+    }
+    drop_fd(&document->fd);
+    digest_drop(&document->digest);
+    free(document->file_name);
 }
 
 /* Also where the client went away before all had come, or while it is read. */
@@ -94,12 +110,11 @@ static void end_upload(struct api *api, struct request_state *state) {
         api->host.end_direct(api->host.context, &upload->direct);
         free(upload->direct.detail);
     }
-    if (upload->named) {
-        blobs_remove_document(tasks_blobs(api->tasks), upload->id);
+    for (size_t i = 0; i < upload->count; i++) {
+        document_done(upload, &upload->documents[i]);
     }
-    leave_place(upload);
-    drop_fd(&upload->fd);
-    digest_drop(&upload->digest);
+    leave_places(upload);
+    free(upload->documents);
     wish_done(&upload->wish);
     buffer_done(&upload->options);
     free(upload);
@@ -107,11 +122,11 @@ static void end_upload(struct api *api, struct request_state *state) {
 
 void api_upload_begin(void *context, struct http_request *request) {
     struct upload *upload = alloc(1, sizeof(*upload));
-    *upload = (struct upload){.state.end = end_upload, .api = context, .fd = -1, .digest = digest_new()};
+    *upload = (struct upload){.state.end = end_upload, .api = context};
     upload->at_once = http_route(request)->answer == api_ocr;
     http_set_state(request, upload);
     int result = read_head(upload, request);
-    result = result ? result : take_place(upload, request);
+    result = result ? result : take_place(upload, http_client(request), http_body_bytes(request));
     if (result != 0) {
         http_answer_problem(request, result, error_detail());
     }
@@ -119,32 +134,55 @@ void api_upload_begin(void *context, struct http_request *request) {
 
 /* Parts */
 
+/* The one before is complete: what it takes is on the disk. */
+static int close_last(struct upload *upload) {
+    struct document *last = upload->count > 0 ? &upload->documents[upload->count - 1] : NULL;
+    int result = last && last->fd >= 0 ? blobs_keep(tasks_blobs(upload->api->tasks), last->fd) : 0;
+    if (last) {
+        drop_fd(&last->fd);
+    }
+    return result;
+}
+
+static int begin_document(struct upload *upload, const char *file_name) {
+    if (upload->count > 0 && upload->at_once) {
+        return fail(ERR_BAD_REQUEST, "there is more than one part \"file\": send a request for each document");
+    }
+    if (upload->count == MOST_FILES) {
+        return fail(ERR_BAD_REQUEST, "there are more than %d parts \"file\"", MOST_FILES);
+    }
+    int result = close_last(upload);
+    result = result || upload->count == 0 ? result : take_place(upload, upload->account, 0);
+    if (result == 0) {
+        upload->documents = resize(upload->documents, upload->count + 1, sizeof(*upload->documents));
+        upload->documents[upload->count++] =
+            (struct document){.fd = -1, .file_name = copy_string(file_name), .digest = digest_new()};
+    }
+    return result;
+}
+
 /* The file is made when its first bytes come. */
-static int begin_document(struct upload *upload) {
+static int open_file(struct upload *upload, struct document *document) {
     struct blobs *blobs = tasks_blobs(upload->api->tasks);
     if (upload->at_once) {
-        return blobs_scratch(blobs, &upload->fd);
+        return blobs_scratch(blobs, &document->fd);
     }
-    int result = id_new(upload->id);
-    result = result ? result : blobs_new(blobs, upload->id, &upload->fd);
-    upload->named = result == 0;
+    int result = id_new(document->id);
+    result = result ? result : blobs_new(blobs, document->id, &document->fd);
+    document->named = result == 0;
     return result;
 }
 
 static int take_document(struct upload *upload, const struct http_part *part) {
-    if (part->offset == 0) {
-        if (upload->started) {
-            return fail(ERR_BAD_REQUEST, "there is more than one part \"file\": send a request for each document");
-        }
-        upload->started = true;
-        if (part->file_name) {
-            wish_take_file_name(&upload->wish, part->file_name);
-        }
+    int result = part->offset == 0 ? begin_document(upload, part->file_name) : 0;
+    if (result != 0 || part->length == 0) {
+        return result;
     }
-    int result = upload->fd < 0 && part->length > 0 ? begin_document(upload) : 0;
-    result = result == 0 && part->length > 0 ? blobs_write(upload->fd, part->bytes, part->length) : result;
-    digest_add(upload->digest, part->bytes, result == 0 ? part->length : 0);
-    upload->bytes += (int64_t)part->length;
+    struct document *document = &upload->documents[upload->count - 1];
+    result = document->fd < 0 ? open_file(upload, document) : 0;
+    result = result ? result : blobs_write(document->fd, part->bytes, part->length);
+    digest_add(document->digest, part->bytes, result == 0 ? part->length : 0);
+    document->bytes += (int64_t)part->length;
     return result;
 }
 
@@ -176,47 +214,90 @@ static int complete(struct upload *upload, const struct http_request *request) {
         result = wish_set_json(&upload->wish, upload->options.data, upload->options.length);
         result = result ? result : check_callback(upload);
     }
-    if (result == 0 && !upload->started && http_body_bytes(request) > 0) {
-        return fail(ERR_BAD_REQUEST, "the form has no part \"file\"");
+    if (result == 0 && upload->count == 0) {
+        return http_body_bytes(request) > 0 ? fail(ERR_BAD_REQUEST, "the form has no part \"file\"")
+                                            : fail(ERR_EMPTY, "%s", "");
     }
-    return result == 0 && upload->bytes == 0 ? fail(ERR_EMPTY, "%s", "") : result;
+    for (size_t i = 0; i < upload->count && result == 0; i++) {
+        if (upload->documents[i].bytes == 0) {
+            char *which cleanup(drop_memory) = format("the part \"file\" number %zu", i + 1);
+            result = fail(ERR_EMPTY, "%s", upload->count > 1 ? which : "");
+        }
+    }
+    return result == 0 && upload->count > 1 && upload->wish.name
+               ? fail(ERR_BAD_REQUEST, "name: there are %zu documents, each part brings its own", upload->count)
+               : result;
 }
 
-/* Of the document and what is wanted of it; its name is for people only. */
-static void take_digest(struct upload *upload, char ret[DIGEST_BYTES]) {
-    char *name = take(upload->wish.name);
-    struct json *options cleanup(json_drop) = wish_to_json(&upload->wish);
+/* What is wanted of one of the documents: keys of the second and later ones are made from that of the first. */
+static void wish_of(const struct upload *upload, size_t place, struct wish *ret) {
+    wish_copy(&upload->wish, ret);
+    if (upload->documents[place].file_name) {
+        wish_take_file_name(ret, upload->documents[place].file_name);
+    }
+    if (ret->key && place > 0) {
+        char *key = format("%s/%zu", ret->key, place + 1);
+        free(ret->key);
+        ret->key = key;
+    }
+}
+
+/* Of the document, what is wanted of it, and how many came with it; its name is for people only. */
+static void take_digest(struct document *document, struct wish *wish, size_t count, char ret[DIGEST_BYTES]) {
+    char *name = take(wish->name);
+    struct json *options cleanup(json_drop) = wish_to_json(wish);
     char *text cleanup(drop_memory) = json_text(options, false);
-    digest_add(upload->digest, text, strlen(text) + 1);
-    digest_take(&upload->digest, ret);
-    upload->wish.name = name;
+    digest_add(document->digest, text, strlen(text) + 1);
+    if (count > 1) {
+        digest_add(document->digest, &count, sizeof(count));
+    }
+    digest_take(&document->digest, ret);
+    wish->name = name;
+}
+
+static int submit_all(struct upload *upload, const char *owner, char (*ret_ids)[ID_BYTES], bool *ret_repeated) {
+    size_t count = upload->count;
+    struct submission *submissions cleanup(drop_memory) = alloc(count, sizeof(*submissions));
+    struct wish *wishes cleanup(drop_memory) = alloc(count, sizeof(*wishes));
+    char(*digests)[DIGEST_BYTES] cleanup(drop_memory) = alloc(count, sizeof(*digests));
+    for (size_t i = 0; i < count; i++) {
+        struct document *document = &upload->documents[i];
+        wish_of(upload, i, &wishes[i]);
+        take_digest(document, &wishes[i], count, digests[i]);
+        submissions[i] = (struct submission){.id = document->id,
+                                             .digest = digests[i],
+                                             .fd = document->fd,
+                                             .bytes = document->bytes,
+                                             .wish = &wishes[i],
+                                             .owner = owner};
+        document->named = false; /* it is the task's, or gone */
+    }
+    int result = tasks_submit(upload->api->tasks, submissions, count, ret_ids, ret_repeated);
+    for (size_t i = 0; i < count; i++) {
+        wish_done(&wishes[i]);
+    }
+    return result;
 }
 
 void api_submit(void *context, struct http_request *request) {
     struct upload *upload = http_state(request);
     struct api *api = context;
-    char digest[DIGEST_BYTES], id[ID_BYTES];
+    char ids[MOST_FILES][ID_BYTES];
     bool repeated = false;
     int result = complete(upload, request);
     if (result == 0) {
-        take_digest(upload, digest);
-        const struct submission submission = {.id = upload->id,
-                                              .digest = digest,
-                                              .fd = upload->fd,
-                                              .bytes = upload->bytes,
-                                              .wish = &upload->wish,
-                                              .owner = api_owner(request)};
-        result = tasks_submit(api->tasks, &submission, id, &repeated);
-        leave_place(upload);   /* as a task it counts by itself */
-        upload->named = false; /* it is the task's, or gone */
+        result = submit_all(upload, api_owner(request), ids, &repeated);
+        leave_places(upload); /* as tasks they count by themselves */
     }
     if (result != 0) {
         http_answer_problem(request, result, error_detail());
-        return;
+    } else if (upload->count > 1) {
+        api_answer_tasks(api, request, (const char(*)[ID_BYTES])ids, upload->count, repeated ? 200 : 201);
+    } else {
+        char *location cleanup(drop_memory) = format("/v1/tasks/%s", ids[0]);
+        http_set_header(request, "Location", location);
+        api_answer_task(api, request, ids[0], repeated ? 200 : 201);
     }
-    char *location cleanup(drop_memory) = format("/v1/tasks/%s", id);
-    http_set_header(request, "Location", location);
-    api_answer_task(api, request, id, repeated ? 200 : 201);
 }
 
 /* At once */
@@ -256,8 +337,11 @@ void api_ocr(void *context, struct http_request *request) {
     bool begun = upload->direct.request != NULL;
     int result = begun ? 0 : complete(upload, request);
     if (!begun && result == 0) {
+        if (upload->documents[0].file_name) {
+            wish_take_file_name(&upload->wish, upload->documents[0].file_name);
+        }
         upload->direct = (struct direct){
-            .api = api, .request = request, .fd = upload->fd, .wish = &upload->wish, .since = clock_now()};
+            .api = api, .request = request, .fd = upload->documents[0].fd, .wish = &upload->wish, .since = clock_now()};
         result = api->host.begin_direct(api->host.context, &upload->direct);
     }
     if (result != 0) {

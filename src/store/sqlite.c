@@ -364,21 +364,27 @@ static int add_callback(struct store *store, int64_t number, const char *url) {
     return run(store, statement);
 }
 
-static int sqlite_add(struct store *store, struct task_row *row) {
+static int add_one(struct store *store, struct task_row *row) {
+    int result = run_with(store, ADD, row);
+    if (result != 0 && sqlite3_extended_errcode(store->database) == SQLITE_CONSTRAINT_UNIQUE) {
+        return fail(ERR_KEY_USED, "%s", "");
+    }
+    row->number = sqlite3_last_insert_rowid(store->database);
+    result = result == 0 && row->callback ? add_callback(store, row->number, row->callback) : result;
+    return result ? result : add_event(store, row->number, task_state_word(row->state), 0);
+}
+
+static int sqlite_add(struct store *store, struct task_row *rows, size_t count) {
     int result = begin(store, true);
     if (result != 0) {
         return result;
     }
-    result = run_with(store, ADD, row);
-    if (result != 0 && sqlite3_extended_errcode(store->database) == SQLITE_CONSTRAINT_UNIQUE) {
-        result = fail(ERR_KEY_USED, "%s", "");
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = add_one(store, &rows[i]);
     }
-    int64_t number = sqlite3_last_insert_rowid(store->database);
-    result = result == 0 && row->callback ? add_callback(store, number, row->callback) : result;
-    result = result ? result : add_event(store, number, task_state_word(row->state), 0);
     result = end(store, result);
-    if (result == 0) {
-        row->number = number;
+    for (size_t i = 0; i < count && result != 0; i++) {
+        rows[i].number = 0;
     }
     return result;
 }

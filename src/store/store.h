@@ -101,9 +101,9 @@ struct store_kind {
     int (*open)(const char *folder, struct store **ret);
     void (*drop)(struct store **store);
 
-    /* Adds a task with its first event; its document is on the disk. It survives a power failure when this returns; the
-     * number is set. ERR_KEY_USED if another task of its owner has its key. */
-    int (*add)(struct store *store, struct task_row *row);
+    /* Adds tasks, all or none, each with its first event; their documents are on the disk. They survive a power failure
+     * when this returns; the numbers are set. ERR_KEY_USED if another task of its owner has the key of one. */
+    int (*add)(struct store *store, struct task_row *rows, size_t count);
 
     /* Looks one up; the caller calls task_row_done(). ERR_NOT_FOUND. */
     int (*find)(struct store *store, const char *id, struct task_row *ret);

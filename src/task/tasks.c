@@ -175,12 +175,16 @@ struct blobs *tasks_blobs(struct tasks *tasks) {
 
 int64_t tasks_retry_after(const struct tasks *tasks) { return queue_retry_after(tasks->seconds_per_task, 1); }
 
-int tasks_check_room(struct tasks *tasks, int64_t bytes) {
+int tasks_check_room(struct tasks *tasks, int64_t count, int64_t bytes) {
     if (bytes > tasks->limits.bytes) {
         return fail(ERR_BODY_TOO_LARGE, "%lld bytes, all that waits may have %lld", (long long)bytes,
                     (long long)tasks->limits.bytes);
     }
-    bool full = (int64_t)tasks->count >= tasks->limits.tasks || tasks->bytes + bytes > tasks->limits.bytes;
+    if (count > tasks->limits.tasks) {
+        return fail(ERR_BODY_TOO_LARGE, "%lld documents, no more than %lld may wait", (long long)count,
+                    (long long)tasks->limits.tasks);
+    }
+    bool full = (int64_t)tasks->count + count > tasks->limits.tasks || tasks->bytes + bytes > tasks->limits.bytes;
     if (full) {
         tasks->counts.refused++;
         return fail(ERR_QUEUE_FULL, "%zu tasks of %lld bytes wait or are read", tasks->count, (long long)tasks->bytes);
@@ -188,21 +192,16 @@ int tasks_check_room(struct tasks *tasks, int64_t bytes) {
     return 0;
 }
 
-static int find_repeated(struct tasks *tasks, const struct submission *submission, char ret_id[ID_BYTES],
-                         bool *ret_repeated) {
+/* The task that has the key of the submission: an empty id if there is none. */
+static int find_repeated(struct tasks *tasks, const struct submission *submission, char ret_id[ID_BYTES]) {
     struct task_row row cleanup(task_row_done) = {0};
     const char *key = submission->wish->key;
     int result = key ? tasks->kind->find_key(tasks->store, key, submission->owner, &row) : ERR_NOT_FOUND;
-    *ret_repeated = result == 0;
-    if (result != 0) {
-        return result == ERR_NOT_FOUND ? 0 : result;
-    }
-    if (strcmp(row.digest, submission->digest) != 0) {
+    if (result == 0 && strcmp(row.digest, submission->digest) != 0) {
         return fail(ERR_KEY_USED, "task %s has it", row.id);
     }
     memcpy(ret_id, row.id, ID_BYTES);
-    tasks->counts.repeated++;
-    return 0;
+    return result == ERR_NOT_FOUND ? 0 : result;
 }
 
 static struct task_row row_of(const struct submission *submission) {
@@ -224,33 +223,58 @@ static struct task_row row_of(const struct submission *submission) {
     return row;
 }
 
-static int accept_new(struct tasks *tasks, const struct submission *submission) {
-    int result = tasks_check_room(tasks, submission->bytes);
-    result = result ? result : blobs_keep(tasks->blobs, submission->fd);
+static int accept_new(struct tasks *tasks, const struct submission *submissions, size_t count) {
+    int64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += submissions[i].bytes;
+    }
+    int result = tasks_check_room(tasks, (int64_t)count, bytes);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = submissions[i].fd < 0 ? 0 : blobs_keep(tasks->blobs, submissions[i].fd);
+    }
     if (result != 0) {
         return result;
     }
-    struct task_row row cleanup(task_row_done) = row_of(submission);
-    result = tasks->kind->add(tasks->store, &row);
-    if (result == 0) {
-        book_add(tasks, &row);
-        tasks->counts.accepted++;
-        book_announce(tasks, submission->id);
+    struct task_row *rows cleanup(drop_memory) = alloc(count, sizeof(*rows));
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = row_of(&submissions[i]);
+    }
+    result = tasks->kind->add(tasks->store, rows, count);
+    for (size_t i = 0; i < count; i++) {
+        if (result == 0) {
+            book_add(tasks, &rows[i]);
+            tasks->counts.accepted++;
+            book_announce(tasks, submissions[i].id);
+        }
+        task_row_done(&rows[i]);
     }
     return result;
 }
 
-int tasks_submit(struct tasks *tasks, const struct submission *submission, char ret_id[ID_BYTES], bool *ret_repeated) {
-    bool repeated = false;
-    int result = find_repeated(tasks, submission, ret_id, &repeated);
-    if (result == 0 && !repeated) {
-        result = accept_new(tasks, submission);
-        memcpy(ret_id, submission->id, ID_BYTES);
+int tasks_submit(struct tasks *tasks, const struct submission *submissions, size_t count, char (*ret_ids)[ID_BYTES],
+                 bool *ret_repeated) {
+    size_t known = 0;
+    int result = 0;
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = find_repeated(tasks, &submissions[i], ret_ids[i]);
+        known += result == 0 && ret_ids[i][0];
     }
-    if (result != 0 || repeated) {
-        blobs_remove(tasks->blobs, submission->id);
+    if (result == 0 && known > 0 && known < count) {
+        result = fail(ERR_KEY_USED, "with %zu of these documents", known);
     }
-    *ret_repeated = repeated;
+    *ret_repeated = result == 0 && known == count;
+    if (result == 0 && known == 0) {
+        result = accept_new(tasks, submissions, count);
+    }
+    tasks->counts.repeated += *ret_repeated ? (int64_t)count : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (result != 0 || *ret_repeated) {
+            blobs_remove(tasks->blobs, submissions[i].id);
+        }
+        if (!*ret_repeated) {
+            memcpy(ret_ids[i], submissions[i].id, ID_BYTES);
+        }
+    }
     return result;
 }
 

@@ -76,24 +76,26 @@ struct blobs *tasks_blobs(struct tasks *tasks);
 
 /* Accepting */
 
-/* Whether one more task of so many bytes is taken now. ERR_QUEUE_FULL, ERR_BODY_TOO_LARGE if it never would be. */
-int tasks_check_room(struct tasks *tasks, int64_t bytes);
+/* Whether so many more tasks of so many bytes in all are taken now. ERR_QUEUE_FULL, ERR_BODY_TOO_LARGE if it never
+ * would be. */
+int tasks_check_room(struct tasks *tasks, int64_t count, int64_t bytes);
 
 /* A document that was written to the disk under its id, and what is wanted of it. All borrowed. */
 struct submission {
     const char *id, *digest;
-    int fd;
+    int fd; /* -1: blobs_keep() was called already */
     int64_t bytes;
     const struct wish *wish;
     const char *owner; /* as in struct task_row; idempotency keys are each owner's */
 };
 
 /*
- * Accepts it: document and row survive a power failure when this returns. *ret_repeated: its key was known, the
- * document is not needed and *ret_id is the task that has it. On failure and repetition the document is removed.
- * ERR_KEY_USED, ERR_QUEUE_FULL, what the store fails with.
+ * Accepts them, all or none: documents and rows survive a power failure when this returns. *ret_repeated: all their
+ * keys were known, the documents are not needed and ret_ids are the tasks that have them. On failure and repetition the
+ * documents are removed. ERR_KEY_USED, ERR_QUEUE_FULL, what the store fails with.
  */
-int tasks_submit(struct tasks *tasks, const struct submission *submission, char ret_id[ID_BYTES], bool *ret_repeated);
+int tasks_submit(struct tasks *tasks, const struct submission *submissions, size_t count, char (*ret_ids)[ID_BYTES],
+                 bool *ret_repeated);
 
 /* Running */
 

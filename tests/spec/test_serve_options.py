@@ -1,10 +1,11 @@
 """What one request may want otherwise than the server is set: stages, engine, several files; and what its task tells."""
 import shutil
 
+import jsonschema
 import pytest
 
 from octavo import LETTER, ROOT, pdf, require_models
-from server import Server, is_problem
+from server import Server, is_problem, multipart
 
 RUNTIME = ROOT / "runtime"
 MODELS = RUNTIME / "models"
@@ -153,3 +154,53 @@ def test_a_task_tells_its_peak_and_its_plan(shared):
         assert end["plan"] == pages[-1]["plan"] and end["timings"]["detect"]["runs"] == 3
     missing = shared.wait_for_end(shared.submit(b"no document"))
     assert missing["state"] == "failed" and missing["plan"] is None and missing["timings"] is None
+
+
+# Several documents at once
+
+
+def send(server, documents, key=None, options=b"{}"):
+    body, headers = multipart([("options", None, options), *(("file", name, content) for name, content in documents)])
+    return server.request("POST", "/v1/tasks", body, headers | ({"Idempotency-Key": key} if key else {}))
+
+
+def validated(server, answer):
+    description = server.get("/openapi.json").json
+    jsonschema.validate(answer.json, {"$ref": "#/components/schemas/submitted", "components": description["components"]})
+    return answer
+
+
+def test_each_document_of_a_form_becomes_a_task(shared):
+    documents = [("one.pdf", pdf(1)), ("letter.png", LETTER.read_bytes()), ("two.pdf", pdf(2))]
+    answer = validated(shared, send(shared, documents, options=b'{"layout": "off", "priority": 3}'))
+    assert answer.status == 201 and "Location" not in answer.headers
+    tasks = answer.json["tasks"]
+    assert [task["name"] for task in tasks] == ["one.pdf", "letter.png", "two.pdf"]
+    assert all(task["priority"] == 3 and task["options"]["layout"] == "off" for task in tasks)
+    ends = [shared.wait_for_end(task["id"]) for task in tasks]
+    assert [(end["state"], end["pages_done"]) for end in ends] == [("done", 1), ("done", 1), ("done", 2)]
+    one = validated(shared, send(shared, documents[:1]))
+    assert one.status == 201 and one.headers["Location"] == f"/v1/tasks/{one.json['id']}"
+
+
+def test_the_same_documents_with_the_same_key_are_the_same_tasks(shared):
+    documents = [("a", pdf(1)), ("b", LETTER.read_bytes()), ("c", pdf(2))]
+    first = send(shared, documents, "batch")
+    again = validated(shared, send(shared, [("other name", content) for _, content in documents], "batch"))
+    assert (first.status, again.status) == (201, 200)
+    assert [task["id"] for task in again.json["tasks"]] == [task["id"] for task in first.json["tasks"]]
+    for others in documents[:2], documents[:1], documents[::-1], [*documents, ("d", pdf(3))]:
+        is_problem(send(shared, others, "batch"), 409, "key_used")
+
+
+def test_documents_are_taken_together_or_not_at_all(tmp_path):
+    with Server(tmp_path / "data", environment={"OCTAVO_QUEUE_TASKS": "2"}) as server:
+        is_problem(send(server, [("a", pdf(1)), ("b", pdf(1)), ("c", pdf(1))]), 413, "body_too_large")
+        is_problem(send(server, [("a", pdf(1)), ("b", pdf(1)), ("c", b"")]), 422, "empty")
+        is_problem(send(server, [(str(i), b"x") for i in range(101)]), 400, "bad_request")
+        assert server.get("/v1/tasks").json["tasks"] == []
+        assert [path for path in (tmp_path / "data").rglob("*") if path.is_file() and "octavo.db" not in path.name
+                and path.name != "lock"] == []
+        assert send(server, [("a", pdf(30)), ("b", pdf(30))]).status == 201
+        is_problem(send(server, [("c", pdf(1)), ("d", pdf(1))]), 429, "queue_full")
+        assert len(server.get("/v1/tasks").json["tasks"]) == 2

@@ -78,7 +78,7 @@ static struct task_row row_new(const char *key) {
 
 static struct task_row add(struct fixture *fixture, const char *key) {
     struct task_row row = row_new(key);
-    assert_int_equal(kind->add(fixture->store, &row), 0);
+    assert_int_equal(kind->add(fixture->store, &row, 1), 0);
     return row;
 }
 
@@ -137,12 +137,26 @@ static void a_key_is_used_once(void **state) {
     struct fixture *fixture = *state;
     struct task_row first cleanup(task_row_done) = add(fixture, "same"),
                           second cleanup(task_row_done) = row_new("same");
-    assert_int_equal(kind->add(fixture->store, &second), ERR_KEY_USED);
+    assert_int_equal(kind->add(fixture->store, &second, 1), ERR_KEY_USED);
     assert_int_equal(second.number, 0);
     task_row_done(&second);
     second = add(fixture, NULL); /* no key is no key, however often */
     struct task_row third cleanup(task_row_done) = add(fixture, NULL);
     assert_true(third.number > second.number);
+}
+
+static void tasks_are_added_together_or_not_at_all(void **state) {
+    struct fixture *fixture = *state;
+    struct task_row first cleanup(task_row_done) = add(fixture, "old"), none = {0};
+    struct task_row both[] = {row_new("new"), row_new("old")};
+    assert_int_equal(kind->add(fixture->store, both, 2), ERR_KEY_USED);
+    assert_int_equal(kind->find(fixture->store, both[0].id, &none), ERR_NOT_FOUND);
+    free(both[1].key);
+    both[1].key = NULL;
+    assert_int_equal(kind->add(fixture->store, both, 2), 0);
+    assert_true(both[0].number > first.number && both[1].number > both[0].number);
+    task_row_done(&both[0]);
+    task_row_done(&both[1]);
 }
 
 static void only_moves_of_the_table_happen(void **state) {
@@ -375,10 +389,10 @@ static void a_store_that_another_holds_is_busy(void **state) {
     }
     char told;
     assert_int_equal(read(pipes[0], &told, 1), 1);
-    assert_int_equal(kind->add(fixture->store, &row), ERR_STORE_BUSY);
+    assert_int_equal(kind->add(fixture->store, &row, 1), ERR_STORE_BUSY);
     kill(other, SIGKILL);
     waitpid(other, NULL, 0);
-    assert_int_equal(kind->add(fixture->store, &row), 0); /* and goes on by itself */
+    assert_int_equal(kind->add(fixture->store, &row, 1), 0); /* and goes on by itself */
     close(pipes[0]);
     close(pipes[1]);
 }
@@ -411,12 +425,12 @@ static void a_full_disk_is_told_and_work_goes_on_when_there_is_room(void **state
     assert_int_equal(blobs_write(fd, bytes, DISK_BYTES), ERR_DISK_FULL);
     close(fd);
     assert_int_equal(blobs_add_page(fixture->blobs, kept.id, bytes, 9000, &offset), ERR_DISK_FULL);
-    assert_int_equal(kind->add(fixture->store, &row), ERR_DISK_FULL);
+    assert_int_equal(kind->add(fixture->store, &row, 1), ERR_DISK_FULL);
     assert_int_equal(row.number, 0);
     assert_int_equal(move(fixture, &kept, TASK_RUNNING), ERR_DISK_FULL);
     assert_int_equal(kept.state, TASK_QUEUED);
     blobs_remove(fixture->blobs, row.id);
-    assert_int_equal(kind->add(fixture->store, &row), 0);
+    assert_int_equal(kind->add(fixture->store, &row, 1), 0);
     assert_int_equal(move(fixture, &kept, TASK_RUNNING), 0);
     assert_int_equal(blobs_add_page(fixture->blobs, kept.id, "{}", 2, &offset), 0);
     assert_int_equal(blobs_read_page(fixture->blobs, kept.id, offset, 2, &page), 0);
@@ -524,6 +538,7 @@ int main(void) {
         cmocka_unit_test(ids_differ_and_nothing_else_passes_for_one),
         TEST(a_task_is_found_as_it_was_added),
         TEST(a_key_is_used_once),
+        TEST(tasks_are_added_together_or_not_at_all),
         TEST(only_moves_of_the_table_happen),
         TEST(of_two_who_move_a_task_one_succeeds),
         TEST(lists_go_either_way_and_stop_where_they_are_told),

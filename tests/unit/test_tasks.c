@@ -303,9 +303,9 @@ static void the_queue_is_bounded_in_tasks_and_bytes(void **state) {
     assert_false(has_document(fixture, sent.id));
     uint32_t done;
     assert_int_equal(tasks_finish(fixture->tasks, begin(fixture, &done), &(struct task_end){0}), 0);
-    assert_int_equal(tasks_check_room(fixture->tasks, 976), 0);
-    assert_int_equal(tasks_check_room(fixture->tasks, 977), ERR_QUEUE_FULL);
-    assert_int_equal(tasks_check_room(fixture->tasks, 1001), ERR_BODY_TOO_LARGE);
+    assert_int_equal(tasks_check_room(fixture->tasks, 1, 976), 0);
+    assert_int_equal(tasks_check_room(fixture->tasks, 1, 977), ERR_QUEUE_FULL);
+    assert_int_equal(tasks_check_room(fixture->tasks, 1, 1001), ERR_BODY_TOO_LARGE);
 }
 
 static void a_key_gives_the_same_task(void **state) {
