@@ -85,7 +85,7 @@ static void add_of_models(struct buffer *text, const struct roster *roster, cons
     add_head(text, name, kind, help);
     for (int i = 0; i < ROSTER_MODELS; i++) {
         struct roster_model model;
-        if (roster_read(roster, i, &model)) {
+        if (roster_read(roster, i, &model) && model.name.engine[0]) {
             buffer_add_format(text, "%s{model=\"%s\",engine=\"%s\"} %.15g\n", name, model.name.id, model.name.engine,
                               value(&model));
         }

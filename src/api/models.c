@@ -27,7 +27,7 @@ static struct json *model_to_json(const struct roster_model *model) {
     json_set_string(object, "role", model->name.role);
     json_set_string(object, "version", model->name.version);
     json_set_string(object, "device", model->name.device);
-    json_set_string(object, "engine", model->name.engine);
+    json_set_string(object, "engine", model->name.engine[0] ? model->name.engine : NULL);
     json_set_string(object, "state", model_state_word(now->state));
     json_set_int(object, "charged", (int64_t)now->charged);
     json_set_int(object, "users", (int64_t)now->users);

@@ -104,7 +104,22 @@ void roster_drop(struct roster **roster) {
 /* Writing */
 
 static bool is_same(const struct roster_name *a, const struct roster_name *b) {
-    return strcmp(a->id, b->id) == 0 && strcmp(a->device, b->device) == 0 && strcmp(a->engine, b->engine) == 0;
+    bool engine = strcmp(a->engine, b->engine) == 0 || !a->engine[0];
+    return strcmp(a->id, b->id) == 0 && strcmp(a->device, b->device) == 0 && engine;
+}
+
+/* A model that is known without an engine gets its engine; it cannot be read meanwhile. */
+static bool take_slot(struct slot *slot, const struct roster_name *name) {
+    uint_fast64_t taken = TAKEN;
+    if (!slot->name.engine[0] && name->engine[0]) {
+        if (!atomic_compare_exchange_strong(&slot->taken, &taken, CLAIMED)) {
+            return false;
+        }
+        slot->name = *name;
+        atomic_store(&slot->taken, TAKEN);
+    }
+    atomic_store(&slot->process, (uint64_t)getpid());
+    return true;
 }
 
 int roster_add(struct roster *roster, const struct roster_name *name) {
@@ -118,8 +133,7 @@ int roster_add(struct roster *roster, const struct roster_name *name) {
             return i;
         }
         /* One that was claimed by a process which died of it stays so. */
-        if (taken == TAKEN && is_same(&slot->name, name)) {
-            atomic_store(&slot->process, (uint64_t)getpid());
+        if (taken == TAKEN && is_same(&slot->name, name) && take_slot(slot, name)) {
             return i;
         }
     }

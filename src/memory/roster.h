@@ -24,7 +24,7 @@ const char *model_state_word(enum model_state state);
 
 enum { ROSTER_MODELS = 64, ROSTER_TEXT = 64 };
 
-/* Who a model is: texts are cut at ROSTER_TEXT - 1 bytes. */
+/* Who a model is: texts are cut at ROSTER_TEXT - 1 bytes. The engine is "" before one was chosen. */
 struct roster_name {
     char id[ROSTER_TEXT], role[ROSTER_TEXT], version[ROSTER_TEXT], device[ROSTER_TEXT], engine[ROSTER_TEXT];
 };
@@ -57,7 +57,7 @@ void roster_drop(struct roster **roster);
 
 /*
  * The place of a model of this process, by id, device and engine: the one of an earlier process, whose counts go on, or
- * a new one; -1 if there is none left. Noting and counting at -1 does nothing.
+ * one that has no engine yet, or a new one; -1 if there is none left. Noting and counting at -1 does nothing.
  */
 int roster_add(struct roster *roster, const struct roster_name *name);
 

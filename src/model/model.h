@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
+#include "catalog/catalog.h"
 #include "engine/engine.h"
-#include "model/catalog.h"
 
 struct model {
     const struct model_spec *spec; /* borrowed from the catalog */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "pool/settings.h"
+#include "pool/shelf.h"
 
 static const int64_t SECOND = 1000000000;
 enum {
@@ -522,7 +523,11 @@ int runner_open(struct runner *runner, const struct options *options) {
                                        .page_failed = take_page_failure,
                                        .warning = take_warning,
                                        .note = take_note};
-    return pool_open(&runner->pool, &conf, &events);
+    int result = pool_open(&runner->pool, &conf, &events);
+    if (result == 0) {
+        shelf_show(&runner->pool.core);
+    }
+    return result;
 }
 
 void runner_done(struct runner *runner) {

@@ -5,9 +5,9 @@
 #ifndef OCTAVO_WORKER_CALIBRATE_H
 #define OCTAVO_WORKER_CALIBRATE_H
 
+#include "catalog/catalog.h"
+#include "catalog/places.h"
 #include "engine/engine.h"
-#include "model/catalog.h"
-#include "worker/places.h"
 
 struct json;
 

@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "catalog/catalog.h"
 #include "engine/engine.h"
-#include "model/catalog.h"
 #include "model/model.h"
 #include "worker/calibrate.h"
 

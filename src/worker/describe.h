@@ -2,7 +2,7 @@
 #ifndef OCTAVO_WORKER_DESCRIBE_H
 #define OCTAVO_WORKER_DESCRIBE_H
 
-#include "worker/places.h"
+#include "catalog/places.h"
 
 struct json;
 

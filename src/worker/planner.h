@@ -5,10 +5,10 @@
 #ifndef OCTAVO_WORKER_PLANNER_H
 #define OCTAVO_WORKER_PLANNER_H
 
+#include "catalog/catalog.h"
 #include "document/page.h"
 #include "memory/plan.h"
 #include "memory/predict.h"
-#include "model/catalog.h"
 #include "model/model.h"
 
 enum { PLANNER_ENGINES = 2 };

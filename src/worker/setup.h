@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "catalog/places.h"
 #include "conf/switches.h"
 #include "model/manager.h"
-#include "worker/places.h"
 #include "worker/planner.h"
 
 struct wish {

@@ -14,7 +14,7 @@ import pytest
 from octavo import LETTER, require_models
 from server import Server, children_of, is_problem, wait_for
 
-TEXT_ROLES = {"orient", "detect", "classify", "recognise"}  # what reading a letter needs
+USED = {"orient", "detect", "classify", "recognise", "layout"}  # for a page without tables
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,10 +66,9 @@ def start_worker(server):
 
 def test_life_of_models_is_told(shared):
     start_worker(shared)
-    before = models(shared)
-    text = [model for model in before.values() if model["role"] in TEXT_ROLES]
-    assert {model["role"] for model in text} == TEXT_ROLES
-    for model in text:
+    before = [model for model in models(shared).values() if model["state"] != "absent"]
+    assert {model["role"] for model in before} == USED
+    for model in before:
         assert model["state"] == "ready" and model["charged"] > 0 and model["users"] == 0 and model["loads"] >= 1, model
         assert model["load_seconds"] > 0 and model["load_seconds_total"] >= model["load_seconds"] and model["loaded"], model
         assert model["device"] == "cpu" and model["engine"] in ("openvino", "onnxruntime") and model["idle_timeout"] == 30
@@ -156,7 +155,11 @@ def test_a_model_in_use_is_not_unloaded(tmp_path):
 
 def test_a_load_starts_a_worker_and_counts_outlive_it(tmp_path):
     with Server(tmp_path / "data", "--worker-idle", 1) as server:
-        assert models(server) == {} and not children_of(server.process.pid)
+        assert {model["role"] for model in models(server).values()} == USED | {"table"}
+        assert all(model["state"] == "absent" and model["loads"] == model["charged"] == 0 and model["idle_timeout"] == 30
+                   and model["loaded"] is None and model["engine"] in (None, "onnxruntime")
+                   for model in models(server).values())
+        assert not children_of(server.process.pid)
         assert read(server, "/v1/memory/release", "POST")["bytes"] == 0
         is_problem(server.request("POST", "/v1/models/PP-OCRv6-det/unload"), 404, "not_found")
         assert not children_of(server.process.pid)

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "model/catalog.h"
+#include "catalog/catalog.h"
 #include "model/model.h"
 
 #include <cmocka.h> /* last: it has a macro fail() */

@@ -40,6 +40,22 @@ static void places_are_found_again(void **state) {
     assert_int_equal(model.now.state, MODEL_ABSENT);
 }
 
+static void an_engine_is_chosen_later(void **state) {
+    (void)state;
+    struct roster *roster cleanup(roster_drop) = new_roster();
+    struct roster_name unknown = detect, other = detect;
+    struct roster_model model;
+    memset(unknown.engine, 0, sizeof(unknown.engine));
+    memcpy(other.engine, "other", 6);
+    assert_int_equal(roster_add(roster, &unknown), 0);
+    assert_int_equal(roster_add(roster, &unknown), 0);
+    assert_int_equal(roster_add(roster, &detect), 0);
+    assert_true(roster_read(roster, 0, &model));
+    assert_string_equal(model.name.engine, detect.engine);
+    assert_int_equal(roster_add(roster, &other), 1);
+    assert_false(roster_read(roster, 2, &model));
+}
+
 static void a_full_roster_takes_no_more(void **state) {
     (void)state;
     struct roster *roster cleanup(roster_drop) = new_roster();
@@ -120,9 +136,8 @@ static void what_is_no_roster_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(places_are_found_again),
-        cmocka_unit_test(a_full_roster_takes_no_more),
-        cmocka_unit_test(counts_outlive_who_counted),
+        cmocka_unit_test(places_are_found_again),       cmocka_unit_test(an_engine_is_chosen_later),
+        cmocka_unit_test(a_full_roster_takes_no_more),  cmocka_unit_test(counts_outlive_who_counted),
         cmocka_unit_test(what_is_no_roster_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-#include "worker/places.h"
+#include "catalog/places.h"
 
 #include <errno.h>
 #include <stdlib.h>

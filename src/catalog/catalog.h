@@ -1,6 +1,6 @@
 /* The catalog: which models there are and how each wants its input. Read once, then constant; any thread. */
-#ifndef OCTAVO_MODEL_CATALOG_H
-#define OCTAVO_MODEL_CATALOG_H
+#ifndef OCTAVO_CATALOG_CATALOG_H
+#define OCTAVO_CATALOG_CATALOG_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,6 +54,9 @@ struct catalog {
  */
 int catalog_load(const char *path, struct catalog *ret);
 void catalog_done(struct catalog *catalog);
+
+/* Whether the file of the model is in folder. */
+bool catalog_has(const struct model_spec *spec, const char *folder);
 
 /*
  * The model to use for role: of the named version, or (version NULL) the first whose file is in folder. Borrowed.

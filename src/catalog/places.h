@@ -1,6 +1,6 @@
-/* Where the worker finds and keeps its files. All strings are owned; one thread. */
-#ifndef OCTAVO_WORKER_PLACES_H
-#define OCTAVO_WORKER_PLACES_H
+/* Where models, engines and what is kept of them are. All strings are owned; one thread. */
+#ifndef OCTAVO_CATALOG_PLACES_H
+#define OCTAVO_CATALOG_PLACES_H
 
 struct places {
     char *catalog; /* the YAML file */

@@ -1,4 +1,4 @@
-#include "model/catalog.h"
+#include "catalog/catalog.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,7 +228,7 @@ void catalog_done(struct catalog *catalog) {
     *catalog = (struct catalog){0};
 }
 
-static bool installed(const struct model_spec *spec, const char *folder) {
+bool catalog_has(const struct model_spec *spec, const char *folder) {
     char *path cleanup(drop_memory) = format("%s/%s", folder, spec->file);
     return access(path, R_OK) == 0;
 }
@@ -241,7 +241,7 @@ int catalog_choose(const struct catalog *catalog, enum role role, const char *ve
         if (spec->role != role || (version && strcmp(version, spec->version) != 0)) {
             continue;
         }
-        if (installed(spec, folder)) {
+        if (catalog_has(spec, folder)) {
             *ret = spec;
             return 0;
         }
