@@ -309,7 +309,7 @@ static void a_callback_is_due_from_the_end_of_its_task_until_it_is_settled(void 
                           second cleanup(task_row_done) = add(fixture, NULL);
     struct task_row found cleanup(task_row_done) = {0}, silent cleanup(task_row_done) = row_new(NULL);
     free(take(silent.callback));
-    assert_int_equal(kind->add(fixture->store, &silent), 0);
+    assert_int_equal(kind->add(fixture->store, &silent, 1), 0);
     assert_int_equal(move(fixture, &first, TASK_RUNNING), 0);
     assert_int_equal(look_for_due(fixture, 0).count, 0);
     first.ended = 9000;
