@@ -19,6 +19,7 @@ struct document {
     char *file_name;
     struct digest *digest;
     int64_t bytes;
+    struct flush *flush; /* while it is on its way to the disk */
 };
 
 struct upload {
@@ -28,8 +29,11 @@ struct upload {
     struct wish wish;
     struct document *documents;
     size_t count;
+    size_t kept;                 /* of the documents, those that are on the disk or could not be written to it */
+    int keep_error;              /* of one that could not */
+    struct http_request *keeper; /* that waits until all are kept; NULL: not yet */
     bool complete;
-    struct buffer options; /* the part "options" */
+    struct buffer options;      /* the part "options" */
     struct selection selection; /* what the answer is written as */
     struct direct direct;
     struct account *account; /* in which the documents count until they are tasks, or over; NULL */
@@ -95,6 +99,9 @@ static void leave_places(struct upload *upload) {
 }
 
 static void document_done(struct upload *upload, struct document *document) {
+    if (document->flush) {
+        flush_forget(document->flush);
+    }
     if (document->named) {
         blobs_remove_document(tasks_blobs(upload->api->tasks), document->id);
     }
@@ -134,14 +141,27 @@ void api_upload_begin(void *context, struct http_request *request) {
 
 /* Parts */
 
-/* The one before is complete: what it takes is on the disk. */
-static int close_last(struct upload *upload) {
+static void note_kept(void *context, struct flush *flush, int error) {
+    struct upload *upload = context;
+    for (size_t i = 0; i < upload->count; i++) {
+        if (upload->documents[i].flush == flush) {
+            upload->documents[i].flush = NULL;
+        }
+    }
+    upload->kept++;
+    upload->keep_error = error ? error : upload->keep_error;
+    if (upload->keeper && upload->kept == upload->count) {
+        http_wake(upload->keeper);
+    }
+}
+
+/* The last document is complete: it goes to the disk. */
+static void keep_last(struct upload *upload) {
     struct document *last = upload->count > 0 ? &upload->documents[upload->count - 1] : NULL;
-    int result = last && last->fd >= 0 ? blobs_keep(tasks_blobs(upload->api->tasks), last->fd) : 0;
-    if (last) {
+    if (last && last->fd >= 0 && !upload->at_once) {
+        last->flush = blobs_keep(tasks_blobs(upload->api->tasks), last->fd, note_kept, upload);
         drop_fd(&last->fd);
     }
-    return result;
 }
 
 static int begin_document(struct upload *upload, const char *file_name) {
@@ -151,8 +171,8 @@ static int begin_document(struct upload *upload, const char *file_name) {
     if (upload->count == MOST_FILES) {
         return fail(ERR_BAD_REQUEST, "there are more than %d parts \"file\"", MOST_FILES);
     }
-    int result = close_last(upload);
-    result = result || upload->count == 0 ? result : take_place(upload, upload->account, 0);
+    keep_last(upload);
+    int result = upload->count == 0 ? 0 : take_place(upload, upload->account, 0);
     if (result == 0) {
         upload->documents = resize(upload->documents, upload->count + 1, sizeof(*upload->documents));
         upload->documents[upload->count++] =
@@ -264,12 +284,8 @@ static int submit_all(struct upload *upload, const char *owner, char (*ret_ids)[
         struct document *document = &upload->documents[i];
         wish_of(upload, i, &wishes[i]);
         take_digest(document, &wishes[i], count, digests[i]);
-        submissions[i] = (struct submission){.id = document->id,
-                                             .digest = digests[i],
-                                             .fd = document->fd,
-                                             .bytes = document->bytes,
-                                             .wish = &wishes[i],
-                                             .owner = owner};
+        submissions[i] = (struct submission){
+            .id = document->id, .digest = digests[i], .bytes = document->bytes, .wish = &wishes[i], .owner = owner};
         document->named = false; /* it is the task's, or gone */
     }
     int result = tasks_submit(upload->api->tasks, submissions, count, ret_ids, ret_repeated);
@@ -285,6 +301,15 @@ void api_submit(void *context, struct http_request *request) {
     char ids[MOST_FILES][ID_BYTES];
     bool repeated = false;
     int result = complete(upload, request);
+    if (result == 0 && !upload->keeper) {
+        upload->keeper = request;
+        keep_last(upload);
+    }
+    if (result == 0 && upload->kept < upload->count) {
+        http_wait(request, INT64_MAX);
+        return;
+    }
+    result = result ? result : blobs_kept(upload->keep_error);
     if (result == 0) {
         result = submit_all(upload, api_owner(request), ids, &repeated);
         leave_places(upload); /* as tasks they count by themselves */

@@ -240,8 +240,9 @@ static void tell_watchdog(struct server *server, int64_t now) {
 }
 
 static void loop(struct server *server) {
+    struct blobs *blobs = tasks_blobs(server->tasks);
     size_t connections = (size_t)server->options->connections;
-    size_t most = 2 + HTTP_POLLED(connections) + POOL_POLLED(server->options->jobs);
+    size_t most = 3 + HTTP_POLLED(connections) + POOL_POLLED(server->options->jobs);
     struct pollfd *polled cleanup(drop_memory) = alloc(most, sizeof(*polled));
     for (;;) {
         int64_t now = clock_now();
@@ -256,13 +257,17 @@ static void loop(struct server *server) {
         }
         polled[0] = (struct pollfd){.fd = server->signal_fd, .events = POLLIN};
         polled[1] = (struct pollfd){.fd = callbacks_descriptor(server->callbacks), .events = POLLIN};
-        size_t pool_count = pool_poll(&server->runner.pool, polled + 2);
-        size_t http_count = http_poll(server->http, polled + 2 + pool_count);
-        poll(polled, 2 + pool_count + http_count, milliseconds_to_wait(server, now));
+        polled[2] = (struct pollfd){.fd = blobs_descriptor(blobs), .events = POLLIN};
+        size_t pool_count = pool_poll(&server->runner.pool, polled + 3);
+        size_t http_count = http_poll(server->http, polled + 3 + pool_count);
+        poll(polled, 3 + pool_count + http_count, milliseconds_to_wait(server, now));
         now = clock_now();
         /* The pool first: what a request changes would make what was polled of it out of date. */
-        runner_take(&server->runner, polled + 2);
-        http_take(server->http, polled + 2 + pool_count, http_count, now);
+        runner_take(&server->runner, polled + 3);
+        if (polled[2].revents) {
+            blobs_take(blobs);
+        }
+        http_take(server->http, polled + 3 + pool_count, http_count, now);
         callbacks_take(server->callbacks, now);
         if (polled[0].revents) {
             take_signal(server, now);

@@ -15,6 +15,7 @@
 
 struct blobs {
     int documents, pages; /* folders */
+    struct flusher *flusher;
 };
 
 static int trouble(const char *what) {
@@ -36,6 +37,7 @@ int blobs_open(const char *folder, struct blobs **ret) {
     *blobs = (struct blobs){.documents = -1, .pages = -1};
     int result = open_folder(folder, "documents", &blobs->documents);
     result = result ? result : open_folder(folder, "pages", &blobs->pages);
+    result = result ? result : flusher_new(&blobs->flusher);
     if (result == 0) {
         *ret = take(blobs);
     }
@@ -44,6 +46,7 @@ int blobs_open(const char *folder, struct blobs **ret) {
 
 void blobs_drop(struct blobs **blobs) {
     if (*blobs) {
+        flusher_drop(&(*blobs)->flusher);
         drop_fd(&(*blobs)->documents);
         drop_fd(&(*blobs)->pages);
         free(*blobs);
@@ -60,9 +63,19 @@ int blobs_new(struct blobs *blobs, const char *id, int *ret_fd) {
     return 0;
 }
 
-int blobs_keep(struct blobs *blobs, int fd) {
-    return fsync(fd) != 0 || fsync(blobs->documents) != 0 ? trouble("a document") : 0;
+struct flush *blobs_keep(struct blobs *blobs, int fd, void (*done)(void *context, struct flush *flush, int error),
+                         void *context) {
+    return flusher_begin(blobs->flusher, fd, blobs->documents, done, context);
 }
+
+int blobs_kept(int error) {
+    errno = error;
+    return error ? trouble("a document") : 0;
+}
+
+int blobs_descriptor(const struct blobs *blobs) { return flusher_descriptor(blobs->flusher); }
+
+void blobs_take(struct blobs *blobs) { flusher_take(blobs->flusher); }
 
 int blobs_scratch(struct blobs *blobs, int *ret_fd) {
     char id[ID_BYTES];

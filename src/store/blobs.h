@@ -14,15 +14,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/flusher.h"
+
 struct blobs;
 
 /* Opens the folder, which is made if it is missing, with what is to be in it. The caller drops *ret. */
 int blobs_open(const char *folder, struct blobs **ret);
 void blobs_drop(struct blobs **blobs);
 
-/* A new document to be written; the caller closes *ret_fd. blobs_keep() makes sure that it survives a power failure. */
+/* A new document to be written; the caller closes *ret_fd. */
 int blobs_new(struct blobs *blobs, const char *id, int *ret_fd);
-int blobs_keep(struct blobs *blobs, int fd);
+
+/* Begins to make a new document survive a power failure (store/flusher.h); what the error that done() gets means. */
+struct flush *blobs_keep(struct blobs *blobs, int fd, void (*done)(void *context, struct flush *flush, int error),
+                         void *context);
+int blobs_kept(int error);
+
+/* For the event loop: a descriptor that can be read when blobs_take() has to tell of kept documents. */
+int blobs_descriptor(const struct blobs *blobs);
+void blobs_take(struct blobs *blobs);
 
 /* A document without a name: it is gone when *ret_fd and its copies are closed, however this process ends. */
 int blobs_scratch(struct blobs *blobs, int *ret_fd);

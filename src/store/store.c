@@ -49,9 +49,9 @@ const char *task_move_event(enum task_state from, enum task_state to) {
 }
 
 #define TEXT(member) offsetof(struct task_row, member)
-static const size_t row_texts[] = {TEXT(name),   TEXT(options),  TEXT(key),      TEXT(format),
-                                   TEXT(engine), TEXT(warnings), TEXT(timings),  TEXT(error),
-                                   TEXT(detail), TEXT(owner),    TEXT(callback), TEXT(callback_trouble), TEXT(plan)};
+static const size_t row_texts[] = {TEXT(name),     TEXT(options),          TEXT(key),   TEXT(format), TEXT(engine),
+                                   TEXT(warnings), TEXT(timings),          TEXT(error), TEXT(detail), TEXT(owner),
+                                   TEXT(callback), TEXT(callback_trouble), TEXT(plan)};
 
 static char **text_of(struct task_row *row, size_t index) { return (char **)(void *)((char *)row + row_texts[index]); }
 

@@ -229,9 +229,6 @@ static int accept_new(struct tasks *tasks, const struct submission *submissions,
         bytes += submissions[i].bytes;
     }
     int result = tasks_check_room(tasks, (int64_t)count, bytes);
-    for (size_t i = 0; i < count && result == 0; i++) {
-        result = submissions[i].fd < 0 ? 0 : blobs_keep(tasks->blobs, submissions[i].fd);
-    }
     if (result != 0) {
         return result;
     }

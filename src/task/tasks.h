@@ -80,10 +80,9 @@ struct blobs *tasks_blobs(struct tasks *tasks);
  * would be. */
 int tasks_check_room(struct tasks *tasks, int64_t count, int64_t bytes);
 
-/* A document that was written to the disk under its id, and what is wanted of it. All borrowed. */
+/* A document that is kept on the disk under its id (blobs_keep()), and what is wanted of it. All borrowed. */
 struct submission {
     const char *id, *digest;
-    int fd; /* -1: blobs_keep() was called already */
     int64_t bytes;
     const struct wish *wish;
     const char *owner; /* as in struct task_row; idempotency keys are each owner's */

@@ -92,7 +92,7 @@ static inline struct sent submit(struct fixture *fixture, const char *text, cons
     assert_int_equal(blobs_new(tasks_blobs(fixture->tasks), id, &fd), 0);
     assert_int_equal(blobs_write(fd, text, strlen(text)), 0);
     const struct submission submission = {
-        .id = id, .digest = digest_text, .fd = fd, .bytes = (int64_t)strlen(text), .wish = wish};
+        .id = id, .digest = digest_text, .bytes = (int64_t)strlen(text), .wish = wish};
     sent.result = tasks_submit(fixture->tasks, &submission, 1, &sent.id, &sent.repeated);
     close(fd);
     return sent;
