@@ -1,5 +1,7 @@
 /* Figures for Prometheus, in its text format. */
 #include "api/inside.h"
+#include "base/clock.h"
+#include "base/memory.h"
 
 /* One metric without or with a label; the head comes once, before its first sample. */
 static void add_head(struct buffer *text, const char *name, const char *kind, const char *help) {
@@ -68,15 +70,53 @@ static void add_memory(struct buffer *text, const struct pool *pool) {
             (double)(state.refusals + pool->core.refusals));
 }
 
-static void add_pool(struct buffer *text, const struct pool *pool) {
-    const struct supervisor *worker = &pool->worker;
-    add_one(text, "octavo_documents_limit", "gauge", "Documents that may be in work.", (double)pool->conf.jobs);
-    add_one(text, "octavo_documents_in_work", "gauge", "Documents in work.", (double)pool->row_count);
-    add_one(text, "octavo_worker_starts_total", "counter", "Workers started.", (double)worker->starts);
-    add_one(text, "octavo_worker_deaths_total", "counter", "Workers that died or were ended.", (double)worker->deaths);
-    add_one(text, "octavo_worker_recycles_total", "counter", "Workers replaced.", (double)worker->recycles);
-    add_one(text, "octavo_worker_idle_leaves_total", "counter", "Workers that left, idle.",
-            (double)worker->idle_leaves);
+static void add_times(struct buffer *text, const char *name, const char *help, const struct histogram *histogram) {
+    uint64_t below = 0;
+    add_head(text, name, "histogram", help);
+    for (int i = 0; i < HISTOGRAM_BOUNDS; i++) {
+        below += histogram->counts[i];
+        buffer_add_format(text, "%s_bucket{le=\"%g\"} %llu\n", name, histogram_bounds[i], (unsigned long long)below);
+    }
+    buffer_add_format(text, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9g\n%s_count %llu\n", name,
+                      (unsigned long long)histogram->count, name, histogram->sum, name,
+                      (unsigned long long)histogram->count);
+}
+
+/* Of each instance, by its number and device. */
+static void add_utilisation(struct buffer *text, const struct leases *leases) {
+    add_head(text, "octavo_pool_utilisation", "gauge",
+             "Share of an instance's places that is held, of the last minute.");
+    for (size_t i = 0; i < leases->instance_count; i++) {
+        struct instance *instance = &leases->instances[i];
+        char *device cleanup(drop_memory) = placement_word(instance->device);
+        instance_count(instance, clock_now());
+        buffer_add_format(text, "octavo_pool_utilisation{instance=\"%zu\",device=\"%s\"} %.4f\n", i, device,
+                          instance->utilisation);
+    }
+}
+
+static void add_leases(struct buffer *text, const struct leases *leases) {
+    size_t places, held, waiting;
+    leases_count(leases, &places, &held, &waiting);
+    add_one(text, "octavo_pool_places", "gauge", "Documents that may be in work.", (double)places);
+    add_one(text, "octavo_pool_held", "gauge", "Places that are held: documents in work.", (double)held);
+    add_one(text, "octavo_pool_waiting", "gauge", "Leases that wait for a place.", (double)waiting);
+    add_one(text, "octavo_pool_expired_total", "counter", "Leases that had no place before their deadline.",
+            (double)leases->expired);
+    add_times(text, "octavo_pool_wait_seconds", "From asking for a place to having it.", &leases->wait);
+    add_times(text, "octavo_pool_hold_seconds", "From having a place to giving it back.", &leases->hold);
+    add_utilisation(text, leases);
+}
+
+static void add_workers(struct buffer *text, const struct pool *pool) {
+    const struct worker_counts counts = pool_counts(pool);
+    add_one(text, "octavo_worker_starts_total", "counter", "Workers started.", (double)counts.starts);
+    add_one(text, "octavo_worker_deaths_total", "counter", "Workers that died or were ended.", (double)counts.deaths);
+    add_one(text, "octavo_worker_recycles_total", "counter", "Workers replaced.", (double)counts.recycles);
+    add_one(text, "octavo_worker_idle_leaves_total", "counter", "Workers that left, idle.", (double)counts.idle_leaves);
+    add_one(text, "octavo_worker_checks_total", "counter", "Health checks of idle workers.", (double)counts.checks);
+    add_one(text, "octavo_worker_unhealthy_total", "counter", "Health checks without an answer, or with a wrong one.",
+            (double)counts.unhealthy);
 }
 
 /* Of each model, by its id and engine. */
@@ -135,7 +175,8 @@ void api_metrics(void *context, struct http_request *request) {
     add_tasks(&text, api);
     add_callbacks(&text, api);
     add_memory(&text, api->host.pool);
-    add_pool(&text, api->host.pool);
+    add_leases(&text, &api->host.pool->leases);
+    add_workers(&text, api->host.pool);
     add_models(&text, api->host.pool->core.roster);
     add_http(&text, api->http);
     http_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", &text);

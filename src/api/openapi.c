@@ -28,7 +28,7 @@ static const struct {
 #undef PARAMETER
 };
 
-enum kind { NUMBER, TEXT, PAGES, CHOICE };
+enum kind { NUMBER, TEXT, PAGES, CHOICE, DEVICE };
 static const struct {
     enum kind kind;
     const char *word, *argument;
@@ -72,6 +72,9 @@ static struct json *option_schema(size_t place) {
     json_set_string(schema, "type", number ? "integer" : "string");
     json_set_int(schema, number ? "minimum" : "minLength", options[place].low);
     json_set_int(schema, number ? "maximum" : "maxLength", options[place].high);
+    if (options[place].kind == DEVICE) {
+        json_set_string(schema, "pattern", "^(auto|cpu|gpu[0-9]{1,3})$");
+    }
     return schema;
 }
 

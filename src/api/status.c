@@ -2,6 +2,7 @@
 #include "api/inside.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "memory/guard.h"
 
 void api_health(void *context, struct http_request *request) {
@@ -62,19 +63,51 @@ void api_memory(void *context, struct http_request *request) {
     http_answer_json(request, 200, &answer);
 }
 
-static struct json *worker_to_json(const struct supervisor *worker) {
+static struct json *instance_to_json(struct instance *instance) {
     static const char *const states[] = {
         [WORKER_NONE] = "none",   [WORKER_RESTING] = "resting",   [WORKER_STARTING] = "starting",
         [WORKER_READY] = "ready", [WORKER_DRAINING] = "draining", [WORKER_LEAVING] = "leaving"};
+    const struct supervisor *worker = instance->worker;
+    const struct worker_counts *counts = &worker->counts;
+    char *device cleanup(drop_memory) = placement_word(instance->device);
     struct json *object = json_object_new();
+    instance_count(instance, clock_now());
     json_set_string(object, "state", states[worker->state]);
+    json_set_string(object, "device", device);
     json_set_string(object, "engine", worker->engine);
+    json_set_int(object, "pid", worker->child.pid);
+    json_set_int(object, "places", (int64_t)instance->places);
+    json_set_int(object, "held", (int64_t)instance->held);
+    json_set_real(object, "held_seconds", instance->held_seconds, 3);
+    json_set_real(object, "utilisation", instance->utilisation, 4);
     json_set_int(object, "pages_in_hand", (int64_t)worker->count);
-    json_set_int(object, "starts", (int64_t)worker->starts);
-    json_set_int(object, "deaths", (int64_t)worker->deaths);
-    json_set_int(object, "hangs", (int64_t)worker->hangs);
-    json_set_int(object, "recycles", (int64_t)worker->recycles);
-    json_set_int(object, "idle_leaves", (int64_t)worker->idle_leaves);
+    json_set_int(object, "starts", (int64_t)counts->starts);
+    json_set_int(object, "deaths", (int64_t)counts->deaths);
+    json_set_int(object, "hangs", (int64_t)counts->hangs);
+    json_set_int(object, "recycles", (int64_t)counts->recycles);
+    json_set_int(object, "idle_leaves", (int64_t)counts->idle_leaves);
+    json_set_int(object, "checks", (int64_t)counts->checks);
+    json_set_int(object, "unhealthy", (int64_t)counts->unhealthy);
+    return object;
+}
+
+static struct json *times_to_json(const struct histogram *histogram) {
+    struct json *object = json_object_new();
+    json_set_int(object, "count", (int64_t)histogram->count);
+    json_set_real(object, "seconds", histogram->sum, 3);
+    return object;
+}
+
+static struct json *leases_to_json(const struct leases *leases) {
+    size_t places, held, waiting;
+    leases_count(leases, &places, &held, &waiting);
+    struct json *object = json_object_new();
+    json_set_int(object, "limit", (int64_t)places);
+    json_set_int(object, "held", (int64_t)held);
+    json_set_int(object, "waiting", (int64_t)waiting);
+    json_set_int(object, "expired", (int64_t)leases->expired);
+    json_set(object, "wait", times_to_json(&leases->wait));
+    json_set(object, "hold", times_to_json(&leases->hold));
     return object;
 }
 
@@ -91,12 +124,13 @@ static struct json *queue_to_json(struct api *api) {
 
 void api_pool(void *context, struct http_request *request) {
     struct api *api = context;
-    const struct pool *pool = api->host.pool;
-    struct json *answer = json_object_new(), *documents = json_object_new();
-    json_set_int(documents, "limit", pool->conf.jobs);
-    json_set_int(documents, "in_work", (int64_t)pool->row_count);
-    json_set(answer, "documents", documents);
+    struct leases *leases = &api->host.pool->leases;
+    struct json *answer = json_object_new(), *instances = json_array_new();
+    for (size_t i = 0; i < leases->instance_count; i++) {
+        json_append(instances, instance_to_json(&leases->instances[i]));
+    }
+    json_set(answer, "leases", leases_to_json(leases));
+    json_set(answer, "instances", instances);
     json_set(answer, "queue", queue_to_json(api));
-    json_set(answer, "worker", worker_to_json(&pool->worker));
     http_answer_json(request, 200, &answer);
 }

@@ -152,14 +152,20 @@ static bool all_done(const struct session *session) {
     return session->pool.row_count == 0 && !has_file(session) && feed_is_over(&session->feed);
 }
 
+/* Files come in their order: none waits before the one that is next. */
+static bool has_place(struct session *session) {
+    const struct lease_wish wish = {.device = PLACE_AUTO, .place = {.since = clock_now()}, .deadline = INT64_MAX};
+    return pool_acquire(&session->pool, session->next.state ? &session->next.wish : &wish, &session->next) == 0;
+}
+
 static void begin_jobs(struct session *session) {
-    while (pool_has_room(&session->pool) && has_file(session)) {
+    while (has_file(session) && has_place(session)) {
         size_t index = session->begun++;
         bool fed = index >= (size_t)session->options->file_count;
         char *line cleanup(drop_memory) = fed ? feed_next(&session->feed) : NULL;
         struct job *job = job_new(fed ? line : session->options->files[index], &session->wish);
         job->owner = fed ? add_name(session, line) : session->names[index];
-        pool_add(&session->pool, job);
+        pool_add(&session->pool, job, &session->next);
     }
 }
 
@@ -177,7 +183,7 @@ static void observe(struct session *session, int64_t now) {
 }
 
 static int milliseconds_to_wait(const struct session *session, int64_t now) {
-    if (pool_has_room(&session->pool) && has_file(session)) {
+    if (leases_can_grant(&session->pool.leases)) {
         return 0;
     }
     int64_t until = pool_until(&session->pool, now);
@@ -236,6 +242,7 @@ static void stop_early(struct session *session) {
 
 static void settle(struct session *session) {
     const struct ledger_state *end = &session->pool.settled;
+    pool_release(&session->pool, &session->next);
     if (pool_settle(&session->pool, !session->fatal && !session->interrupted) != 0) {
         session->unbalanced = true;
         terminal_error(NULL, 0, ERR_INTERNAL, error_detail());

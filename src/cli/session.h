@@ -17,6 +17,7 @@ struct session {
     const struct options *options;
     struct job_wish wish;
     struct pool pool;
+    struct lease next;  /* of the file that is begun next */
     char **names;       /* of the results: of the files of the command line, then of those that --files-from brought */
     size_t names_known; /* entries */
     size_t begun;       /* files given to the pool */

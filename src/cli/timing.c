@@ -15,7 +15,7 @@ static void add_row(struct buffer *table, const char *name, const char *value) {
 
 /* From the start of the program to the moments that people wait for. */
 static void add_start(struct buffer *table, const struct session *session) {
-    const struct supervisor *worker = &session->pool.worker;
+    const struct supervisor *worker = session->pool.workers; /* the first */
     add_row(table, "engine", worker->engine ? worker->engine : "none");
     if (worker->ready_since > 0) {
         char *ready cleanup(drop_memory) =
@@ -92,11 +92,12 @@ static void add_predictions(struct buffer *table, const struct pool *pool) {
     add_row(table, "predictions", figures.samples > 0 ? text : "none was measured");
 }
 
-static void add_workers(struct buffer *table, const struct supervisor *worker) {
+static void add_workers(struct buffer *table, const struct pool *pool) {
+    const struct worker_counts counts = pool_counts(pool);
     char *text cleanup(drop_memory) =
-        format("%llu started, %llu died (%llu hung), %llu replaced, %llu left idle", (unsigned long long)worker->starts,
-               (unsigned long long)worker->deaths, (unsigned long long)worker->hangs,
-               (unsigned long long)worker->recycles, (unsigned long long)worker->idle_leaves);
+        format("%llu started, %llu died (%llu hung), %llu replaced, %llu left idle", (unsigned long long)counts.starts,
+               (unsigned long long)counts.deaths, (unsigned long long)counts.hangs, (unsigned long long)counts.recycles,
+               (unsigned long long)counts.idle_leaves);
     add_row(table, "workers", text);
 }
 
@@ -108,7 +109,7 @@ static void add_memory(struct buffer *table, const struct session *session) {
     add_row(table, "peak memory (PSS)", all);
     add_ledger(table, &session->pool);
     add_predictions(table, &session->pool);
-    add_workers(table, &session->pool.worker);
+    add_workers(table, &session->pool);
 }
 
 void timing_print(const struct session *session) {

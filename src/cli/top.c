@@ -75,19 +75,35 @@ static void add_memory(const struct json *memory, struct buffer *text) {
     columns_write(&columns, text);
 }
 
-static void add_pool(const struct json *pool, struct buffer *text) {
-    const struct json *documents = json_at(pool, "documents"), *worker = json_at(pool, "worker");
-    char *in_work cleanup(drop_memory) = count_text(documents, "in_work");
-    char *limit cleanup(drop_memory) = count_text(documents, "limit");
-    char *both cleanup(drop_memory) = format("%s of %s", in_work, limit);
-    char *pages cleanup(drop_memory) = count_text(worker, "pages_in_hand");
-    char *deaths cleanup(drop_memory) = count_text(worker, "deaths");
+static void add_instances(const struct json *pool, struct buffer *text) {
     struct columns columns cleanup(columns_done) = {0};
-    columns_add(&columns, (const char *[]){"DOCUMENTS", "WORKER", "ENGINE", "PAGES IN HAND", "DEATHS", NULL});
-    columns_add(&columns, (const char *[]){both, describe_text(worker, "state", "-"),
-                                           describe_text(worker, "engine", "-"), pages, deaths, NULL});
+    columns_add(&columns,
+                (const char *[]){"INSTANCE", "WORKER", "ENGINE", "PLACES HELD", "PAGES IN HAND", "DEATHS", NULL});
+    const struct json *instances = json_at(pool, "instances");
+    for (const struct json *each = json_first(instances); each; each = json_next(each)) {
+        char *held cleanup(drop_memory) = count_text(each, "held"),
+                   *places cleanup(drop_memory) = count_text(each, "places");
+        char *both cleanup(drop_memory) = format("%s of %s", held, places);
+        char *pages cleanup(drop_memory) = count_text(each, "pages_in_hand");
+        char *deaths cleanup(drop_memory) = count_text(each, "deaths");
+        columns_add(&columns, (const char *[]){describe_text(each, "device", "-"), describe_text(each, "state", "-"),
+                                               describe_text(each, "engine", "-"), both, pages, deaths, NULL});
+    }
+    columns_write(&columns, text);
+}
+
+static void add_pool(const struct json *pool, struct buffer *text) {
+    const struct json *leases = json_at(pool, "leases");
+    char *held cleanup(drop_memory) = count_text(leases, "held"),
+               *limit cleanup(drop_memory) = count_text(leases, "limit");
+    char *both cleanup(drop_memory) = format("%s of %s", held, limit);
+    char *waiting cleanup(drop_memory) = count_text(leases, "waiting");
+    struct columns columns cleanup(columns_done) = {0};
+    columns_add(&columns, (const char *[]){"DOCUMENTS", "WAITING", NULL});
+    columns_add(&columns, (const char *[]){both, waiting, NULL});
     buffer_add_string(text, "pool\n");
     columns_write(&columns, text);
+    add_instances(pool, text);
 }
 
 /* The figure of a line of metrics that begins with name; NULL if there is none. Caller frees. */

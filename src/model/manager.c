@@ -402,7 +402,7 @@ void model_release(struct model_handle *handle) {
     }
     pthread_mutex_lock(&handle->manager->lock);
     handle->entry->users--;
-    handle->entry->used = clock_now();
+    handle->entry->used = handle->unnoticed ? handle->entry->used : clock_now();
     entry_note(handle->manager, handle->entry);
     if (handle->entry->users == 0) {
         pthread_cond_broadcast(&handle->manager->changed);

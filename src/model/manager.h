@@ -68,6 +68,7 @@ const struct model_spec *manager_spec(const struct manager *manager, enum role r
 struct model_handle {
     struct manager *manager;
     struct entry *entry; /* NULL: none held */
+    bool unnoticed;      /* set while it is held: this use does not keep the model from being unloaded as idle */
 };
 
 /*

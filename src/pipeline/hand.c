@@ -37,6 +37,7 @@ int hand_run(const struct hand *hand, enum role role, enum stage stage, const st
     *ret = (struct hand_run){0};
     int result = model_acquire_on(hand->manager, role, hand->kind, wish.deadline, hand->cancel, &ret->handle);
     if (result == 0) {
+        ret->handle.unnoticed = hand->unnoticed;
         result = run_begin(&ret->handle, &wish, &ret->run);
     }
     if (result != 0) {

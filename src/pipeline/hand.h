@@ -16,6 +16,7 @@ struct hand {
     int seat;                       /* its runner of every model */
     int tiles;                      /* pieces that a page is cut into for detection */
     int priority;                   /* of the work in hand */
+    bool unnoticed;                 /* as of struct model_handle */
     const atomic_bool *cancel;      /* when true the work in hand is to end; may be NULL */
 };
 

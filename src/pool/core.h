@@ -29,6 +29,7 @@ struct pool_conf {
     int64_t jobs;                          /* documents in work at a time */
     uint64_t memory;                       /* bytes for the whole tree; 0: what cgroups and the machine allow */
     int64_t run_timeout, worker_idle, model_idle;
+    int64_t health_interval;            /* idle workers are looked at so often; 0: never */
     int64_t residency;                  /* after its load a model is not unloaded to make room */
     struct judge_thresholds thresholds; /* of pressure; their reserve is the budget's */
     int64_t guard_period, guard_calm;   /* between readings; without pressure before a step is taken back */

@@ -563,7 +563,7 @@ void job_tick(struct job *job, struct core *core, int64_t now) {
     bool lives = job->state != JOB_ENDING && job->state != JOB_OVER;
     if (lives && job->opened > 0 && limit > 0 && now >= job->opened + limit * POOL_SECOND) {
         fail_late(job, core, 0, limit, " for the whole document");
-        supervisor_cancel(job->worker, job);
+        supervisor_cancel(job->lease.instance->worker, job);
     }
     bool ended = job->state == JOB_ENDING && (job->in_hand == 0 || now >= job->deadline);
     ended = ended || (job->state == JOB_WAITING && job->winding_up && job->in_hand == 0);

@@ -22,11 +22,11 @@
 #include "document/result.h"
 #include "pool/admission.h"
 #include "pool/core.h"
+#include "pool/lease.h"
 #include "pool/page_set.h"
 #include "process/child.h"
 
 struct json;
-struct supervisor;
 
 enum job_state { JOB_WAITING, JOB_OPENING, JOB_READING, JOB_ENDING, JOB_OVER };
 
@@ -42,6 +42,7 @@ struct job_wish {
     struct switches switches;
     const char *engine; /* NULL, "auto": the worker's own */
     int64_t tiles;      /* of detection at the least; 0: as the worker does */
+    bool check;         /* nobody wants the page: it does not keep models from being unloaded as idle */
 };
 
 /* A drawn page on its way to the worker, and while it is there. */
@@ -65,9 +66,9 @@ struct job {
     const struct job_wish *wish;
     void *owner; /* for whoever made it */
     enum job_state state;
-    struct supervisor *worker; /* who reads its pages; borrowed */
-    int fd;                    /* of a regular file, to open it again; -1 */
-    dev_t device;              /* of the file */
+    struct lease lease; /* of the instance whose worker reads its pages */
+    int fd;             /* of a regular file, to open it again; -1 */
+    dev_t device;       /* of the file */
     ino_t inode;
     struct child raster;
     int account;              /* the raster's; -1 */

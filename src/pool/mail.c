@@ -54,6 +54,7 @@ void mail_read(int socket, long id, struct sheet *sheet, const struct job_wish *
     json_set_string(body, "engine", wish->engine);
     json_set_int(body, "tiles", wish->tiles);
     switches_to_json(&wish->switches, body);
+    json_set_bool(body, "check", wish->check);
     bitmap_to_json(&sheet->bitmap, body);
     message_send(socket, body, sheet->fd);
     drop_fd(&sheet->fd);
@@ -101,4 +102,13 @@ int mail_open_page(int fd, struct page *ret_page, uint64_t *ret_bytes) {
         *ret_bytes = length;
     }
     return result;
+}
+
+struct rest mail_open_quiet(const struct json *message, uint64_t documents, uint64_t pss) {
+    uint64_t kept = (uint64_t)json_int(message, "kept", 0);
+    return (struct rest){.documents = documents,
+                         .heap = (uint64_t)json_int(message, "heap", 0),
+                         .pss = pss > kept ? pss - kept : 0,
+                         .deficit = (uint64_t)json_int(message, "deficit", 0),
+                         .handles = (uint64_t)json_int(message, "handles", 0)};
 }

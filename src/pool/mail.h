@@ -11,6 +11,7 @@
 #include "pool/core.h"
 #include "pool/job.h"
 #include "pool/order.h"
+#include "pool/recycle.h"
 
 /* Shares ledger and recorder and sends the setup: the worker's account, the bytes that it may plan with. */
 void mail_start(int socket, const struct core *core, int account, uint64_t bytes);
@@ -25,5 +26,8 @@ void mail_ping(int socket);
 
 /* The page behind fd, into *ret_page (the caller frees its contents), and its size as JSON. ERR_PROTOCOL. */
 int mail_open_page(int fd, struct page *ret_page, uint64_t *ret_bytes);
+
+/* What a "quiet" tells of a worker that has finished so many documents and holds so many bytes (PSS). */
+struct rest mail_open_quiet(const struct json *message, uint64_t documents, uint64_t pss);
 
 #endif

@@ -31,12 +31,12 @@ static void raise_peak(uint64_t *peak, uint64_t value) { *peak = value > *peak ?
 void pool_measure(struct pool *pool) {
     struct tree_memory own = {0};
     tree_read(getpid(), &own);
-    struct footprint now = {.front = own.pss, .worker = pss_of(&pool->worker.child)};
+    struct footprint now = {.front = own.pss};
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        now.worker += pss_of(&pool->workers[i].child);
+    }
     for (size_t i = 0; i < pool->row_count; i++) {
         now.rasters += pss_of(&pool->row[i]->raster);
-        if (pool->row[i]->worker != &pool->worker) {
-            now.worker += pss_of(&pool->row[i]->worker->child);
-        }
     }
     now.all = now.front + now.worker + now.rasters;
     pool->now = now;
@@ -136,6 +136,17 @@ static int open_core(struct pool *pool) {
     return pool->conf.per_task ? 0 : watch_start(pool);
 }
 
+/* One instance that is shared, or one for each lease. */
+static void open_instances(struct pool *pool) {
+    size_t jobs = (size_t)pool->conf.jobs, count = pool->conf.per_task ? jobs : 1;
+    leases_open(&pool->leases, count, jobs / count, clock_now());
+    pool->workers = alloc(count, sizeof(*pool->workers));
+    for (size_t i = 0; i < count; i++) {
+        supervisor_open(&pool->workers[i], &pool->core, !pool->conf.per_task);
+        pool->leases.instances[i].worker = &pool->workers[i];
+    }
+}
+
 int pool_open(struct pool *pool, const struct pool_conf *conf, const struct pool_events *events) {
     *pool = (struct pool){.conf = *conf, .events = *events};
     pool->row = alloc((size_t)conf->jobs, sizeof(struct job *));
@@ -145,7 +156,7 @@ int pool_open(struct pool *pool, const struct pool_conf *conf, const struct pool
         pool_done(pool);
         return fail(result, "%s", detail);
     }
-    supervisor_open(&pool->worker, &pool->core, true);
+    open_instances(pool);
     return 0;
 }
 
@@ -154,6 +165,7 @@ int pool_follow(struct pool *pool, const struct pool_conf *conf) {
     pool->conf.memory = conf->memory;
     pool->conf.run_timeout = conf->run_timeout;
     pool->conf.worker_idle = conf->worker_idle;
+    pool->conf.health_interval = conf->health_interval;
     pool->conf.thresholds = conf->thresholds;
     pool->conf.guard_period = conf->guard_period;
     pool->conf.guard_calm = conf->guard_calm;
@@ -161,37 +173,25 @@ int pool_follow(struct pool *pool, const struct pool_conf *conf) {
     return pool->conf.per_task ? 0 : watch_start(pool);
 }
 
-bool pool_has_room(const struct pool *pool) { return pool->row_count < (size_t)pool->conf.jobs; }
+int pool_acquire(struct pool *pool, const struct lease_wish *wish, struct lease *lease) {
+    return lease_acquire(&pool->leases, wish, lease, clock_now());
+}
 
-void pool_add(struct pool *pool, struct job *job) {
-    job->worker = &pool->worker;
-    if (pool->conf.per_task) {
-        job->worker = alloc(1, sizeof(*job->worker));
-        supervisor_open(job->worker, &pool->core, false);
+void pool_release(struct pool *pool, struct lease *lease) {
+    if (lease->state == LEASE_HELD && pool->conf.per_task) {
+        supervisor_renew(lease->instance->worker, 0);
     }
+    lease_release(&pool->leases, lease, clock_now());
+}
+
+void pool_add(struct pool *pool, struct job *job, struct lease *lease) {
+    job->lease = *lease;
+    *lease = (struct lease){0};
     pool->core.moved = clock_now();
     pool->row[pool->row_count++] = job;
 }
 
 /* The end of a job */
-
-/* A worker of its own goes with its document; what --timing tells of one is kept of the first. */
-static void end_own_worker(struct pool *pool, struct job *job) {
-    struct supervisor *own = job->worker, *kept = &pool->worker;
-    job->worker = NULL;
-    if (own == kept) {
-        return;
-    }
-    if (!kept->engine) {
-        kept->engine = take(own->engine);
-        kept->first_read = own->first_read;
-        kept->ready_since = own->ready_since;
-        kept->started = own->started;
-    }
-    supervisor_close(own, 0);
-    supervisor_done(own);
-    free(own);
-}
 
 /* Takes the job at place out of the row of those in work. */
 static void leave_row(struct pool *pool, size_t place) {
@@ -202,9 +202,10 @@ static void leave_row(struct pool *pool, size_t place) {
 static void finish(struct pool *pool, size_t place) {
     struct job *job = pool->row[place];
     struct core *core = &pool->core;
-    supervisor_forget(job->worker, job);
-    job->result.engine = copy_string(supervisor_engine(job->worker, job->wish));
-    end_own_worker(pool, job);
+    struct supervisor *worker = job->lease.instance->worker;
+    supervisor_forget(worker, job);
+    job->result.engine = copy_string(supervisor_engine(worker, job->wish));
+    pool_release(pool, &job->lease);
     leave_row(pool, place);
     recorder_note(core->recorder, EVENT_DOCUMENT, job->error ? error_word(job->error) : "read",
                   (int64_t)job->result.page_count, (int64_t)pool->now.worker);
@@ -231,7 +232,7 @@ static void note_peak(const struct pool *pool, struct job *job) {
 
 /* Whether the worker can do what is wanted of the document; the job has failed if not. */
 static bool suits(struct job *job, struct core *core) {
-    int result = job->suits ? 0 : offer_suits(&job->worker->offer, job, core);
+    int result = job->suits ? 0 : offer_suits(&job->lease.instance->worker->offer, job, core);
     job->suits = result == 0;
     if (result != 0) {
         job_fail(job, core, result, 0, error_detail());
@@ -240,9 +241,10 @@ static bool suits(struct job *job, struct core *core) {
 }
 
 static bool hand_over(struct job *job, struct core *core) {
-    bool taken = job->sheet.page > 0 && supervisor_takes(job->worker, &job->sheet) && suits(job, core);
+    struct supervisor *worker = job->lease.instance->worker;
+    bool taken = job->sheet.page > 0 && supervisor_takes(worker, &job->sheet) && suits(job, core);
     if (taken) {
-        supervisor_read(job->worker, job);
+        supervisor_read(worker, job);
     }
     return taken;
 }
@@ -277,12 +279,11 @@ static void move_pages(struct pool *pool) {
 }
 
 static int tick_workers(struct pool *pool, int64_t now) {
-    if (!pool->conf.per_task) {
-        return supervisor_tick(&pool->worker, now, pool->row_count > 0, worker_bytes(pool));
-    }
+    uint64_t bytes = worker_bytes(pool);
     int result = 0;
-    for (size_t i = 0; i < pool->row_count && result == 0; i++) {
-        result = supervisor_tick(pool->row[i]->worker, now, true, POOL_UNLIMITED);
+    for (size_t i = 0; i < pool->leases.instance_count && result == 0; i++) {
+        const struct instance *instance = &pool->leases.instances[i];
+        result = supervisor_tick(instance->worker, now, instance->held > 0, bytes);
     }
     return result;
 }
@@ -292,12 +293,12 @@ int pool_step(struct pool *pool, int64_t now) {
         look(pool);
         pool->next_look = now + LOOK_MILLISECONDS * MILLISECOND;
     }
-    pool->core.planning = !pool->conf.per_task && supervisor_is_planning(&pool->worker, worker_bytes(pool));
+    pool->core.planning = !pool->conf.per_task && supervisor_is_planning(pool->workers, worker_bytes(pool));
     move_pages(pool);
     unstick(pool, now);
     int result = tick_workers(pool, now);
-    if (pool->worker.quiet) {
-        pool->worker.quiet = false;
+    if (pool->workers->quiet) {
+        pool->workers->quiet = false;
         reconcile(pool);
     }
     finish_jobs(pool, now);
@@ -313,11 +314,11 @@ static struct pollfd poll_child(const struct child *child) {
 size_t pool_poll(const struct pool *pool, struct pollfd *ret) {
     size_t count = 0;
     ret[count++] = (struct pollfd){.fd = pool->guard ? guard_fd(pool->guard) : -1, .events = POLLIN};
-    ret[count++] = supervisor_poll(&pool->worker);
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        ret[count++] = supervisor_poll(&pool->workers[i]);
+    }
     for (size_t i = 0; i < pool->row_count; i++) {
-        const struct job *job = pool->row[i];
-        ret[count++] = poll_child(&job->raster);
-        ret[count++] = job->worker != &pool->worker ? supervisor_poll(job->worker) : (struct pollfd){.fd = -1};
+        ret[count++] = poll_child(&pool->row[i]->raster);
     }
     return count;
 }
@@ -325,8 +326,10 @@ size_t pool_poll(const struct pool *pool, struct pollfd *ret) {
 static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
 int64_t pool_until(const struct pool *pool, int64_t now) {
-    int64_t until =
-        earlier(pool->next_look, supervisor_until(&pool->worker, pool->row_count > 0 && !pool->conf.per_task));
+    int64_t until = pool->next_look;
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        until = earlier(until, supervisor_until(&pool->workers[i], pool->leases.instances[i].held > 0));
+    }
     for (size_t i = 0; i < pool->row_count; i++) {
         const struct job *job = pool->row[i];
         until = earlier(until, job->deadline);
@@ -336,30 +339,40 @@ int64_t pool_until(const struct pool *pool, int64_t now) {
         if (job_waits(job)) {
             until = earlier(until, now + TICKET_MILLISECONDS * MILLISECOND);
         }
-        if (pool->conf.per_task) {
-            until = earlier(until, supervisor_until(job->worker, true));
-        }
     }
     return until;
 }
 
 int pool_take(struct pool *pool, const struct pollfd *polled) {
-    size_t count = pool->row_count;
-    if (polled[0].revents) {
+    const struct pollfd *workers = polled + 1, *rasters = workers + pool->leases.instance_count;
+    int result = 0;
+    if (polled->revents) {
         watch_take(pool);
     }
-    for (size_t i = 0; i < count; i++) {
-        if (polled[2 + 2 * i].revents) {
+    for (size_t i = 0; i < pool->row_count; i++) {
+        if (rasters[i].revents) {
             job_receive(pool->row[i], &pool->core);
         }
     }
-    int result = polled[1].revents ? supervisor_receive(&pool->worker) : 0;
-    for (size_t i = 0; i < count && result == 0; i++) {
-        if (polled[3 + 2 * i].revents) {
-            result = supervisor_receive(pool->row[i]->worker);
-        }
+    for (size_t i = 0; i < pool->leases.instance_count && result == 0; i++) {
+        result = workers[i].revents ? supervisor_receive(&pool->workers[i]) : 0;
     }
     return result;
+}
+
+struct worker_counts pool_counts(const struct pool *pool) {
+    struct worker_counts sum = {0};
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        const struct worker_counts *counts = &pool->workers[i].counts;
+        sum.starts += counts->starts;
+        sum.deaths += counts->deaths;
+        sum.hangs += counts->hangs;
+        sum.idle_leaves += counts->idle_leaves;
+        sum.recycles += counts->recycles;
+        sum.checks += counts->checks;
+        sum.unhealthy += counts->unhealthy;
+    }
+    return sum;
 }
 
 void pool_dump(struct pool *pool, const char *reason) { dump_write(&pool->core, reason); }
@@ -369,7 +382,7 @@ char *pool_take_dump(struct pool *pool, const char *reason, struct json **ret) {
 }
 
 int pool_order(struct pool *pool, struct order *order) {
-    struct supervisor *worker = &pool->worker;
+    struct supervisor *worker = pool->workers;
     if (pool->conf.per_task) {
         return fail(ERR_NOT_FOUND, "with pool.mode per_task each document has models of its own");
     }
@@ -381,7 +394,7 @@ int pool_order(struct pool *pool, struct order *order) {
     return 0;
 }
 
-void pool_withdraw(struct pool *pool, const struct order *order) { orders_withdraw(&pool->worker.orders, order); }
+void pool_withdraw(struct pool *pool, const struct order *order) { orders_withdraw(&pool->workers->orders, order); }
 
 /* The end */
 
@@ -391,31 +404,34 @@ void pool_give_up(struct pool *pool, int error, const char *detail) {
         job->in_hand = 0;
         job_fail(job, &pool->core, error, 0, detail);
     }
-    orders_refuse(&pool->worker.orders, error, detail);
+    orders_refuse(&pool->workers->orders, error, detail);
     finish_jobs(pool, clock_now());
 }
 
 void pool_cancel(struct pool *pool, struct job *job, int error, const char *detail) {
     job_fail(job, &pool->core, error, 0, detail);
-    supervisor_cancel(job->worker, job);
+    supervisor_cancel(job->lease.instance->worker, job);
 }
 
-void pool_abandon_worker(struct pool *pool, int64_t until) {
-    supervisor_close(&pool->worker, 0);
-    pool->worker.start_at = until;
-    pool->worker.false_starts = 0;
-}
+void pool_abandon_worker(struct pool *pool, int64_t until) { supervisor_renew(pool->workers, until); }
 
-void pool_let_go(struct pool *pool) { supervisor_let_go(&pool->worker); }
+void pool_let_go(struct pool *pool) { supervisor_let_go(pool->workers); }
 
 /* What the front measured of itself is taken back; anything that is left then was forgotten by somebody. */
 int pool_settle(struct pool *pool, bool politely) {
     struct core *core = &pool->core;
     watch_stop(pool);
-    supervisor_close(&pool->worker, politely ? LEAVE_MILLISECONDS : 0);
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        supervisor_close(&pool->workers[i], politely ? LEAVE_MILLISECONDS : 0);
+    }
     ledger_note(core->ledger, core->account, CHARGE_BASELINE, 0);
     ledger_read(core->ledger, &pool->settled);
     const struct ledger_state *end = &pool->settled;
+    size_t places, held, waiting;
+    leases_count(&pool->leases, &places, &held, &waiting);
+    if (held + waiting > 0) {
+        return fail(ERR_INTERNAL, "%zu leases are held and %zu wait", held, waiting);
+    }
     if (end->charged == 0 && end->accounts == 1 && end->waiting == 0 && end->seats_taken == 0 && end->errors == 0) {
         return 0;
     }
@@ -435,7 +451,11 @@ void pool_done(struct pool *pool) {
     recorder_drop(&core->recorder);
     roster_drop(&core->roster);
     probe_drop(&pool->probe);
-    supervisor_done(&pool->worker);
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        supervisor_done(&pool->workers[i]);
+    }
+    free(pool->workers);
+    leases_done(&pool->leases);
     free(pool->row);
     *pool = (struct pool){0};
 }

@@ -1,9 +1,9 @@
 /*
- * Documents in work: the ledger and its accounts, the worker, the guard, up to so many jobs at a time. For an event
- * loop:
+ * The service pool: instances, their leases and the documents in work, the ledger and its accounts, the guard. For an
+ * event loop:
  *
  *   pool_open()
- *   repeat  pool_add() while pool_has_room(), pool_step(), poll() on pool_poll() until pool_until(), pool_take()
+ *   repeat  pool_acquire() and pool_add(), pool_step(), poll() on pool_poll() until pool_until(), pool_take()
  *   pool_give_up() if it ends early, pool_settle(), pool_done()
  *
  * One thread.
@@ -19,6 +19,7 @@
 
 #include "pool/core.h"
 #include "pool/job.h"
+#include "pool/lease.h"
 #include "pool/supervisor.h"
 
 struct guard;
@@ -43,8 +44,9 @@ struct pool {
     struct pool_conf conf;
     struct pool_events events;
     struct core core;
-    struct supervisor worker; /* the shared one; with per_task it only keeps what the first one said */
-    struct job **row;         /* in work, at most conf.jobs, the next to be served first */
+    struct leases leases;
+    struct supervisor *workers; /* of the instances: the shared one; with per_task one for each document */
+    struct job **row;           /* in work, at most conf.jobs, the next to be served first */
     size_t row_count;
     struct guard *guard; /* NULL with per_task */
     struct probe *probe;
@@ -64,20 +66,22 @@ int pool_open(struct pool *pool, const struct pool_conf *conf, const struct pool
 
 /*
  * Goes on with those of the settings that may change while the pool is open: memory, run_timeout, worker_idle,
- * thresholds, guard_period, guard_calm. ERR_INTERNAL: there is no guard any more.
+ * health_interval, thresholds, guard_period, guard_calm. ERR_INTERNAL: there is no guard any more.
  */
 int pool_follow(struct pool *pool, const struct pool_conf *conf);
 
-bool pool_has_room(const struct pool *pool);
+/* As lease_acquire() and lease_release(), now. With per_task a worker ends with its lease. */
+int pool_acquire(struct pool *pool, const struct lease_wish *wish, struct lease *lease);
+void pool_release(struct pool *pool, struct lease *lease);
 
-/* Takes the job until the event "over". There is room. */
-void pool_add(struct pool *pool, struct job *job);
+/* Takes the job, and the lease that is held for it, until the event "over". */
+void pool_add(struct pool *pool, struct job *job, struct lease *lease);
 
 /* Moves on all that can go on. A failure means that no page can be read any more, as of supervisor_receive(). */
 int pool_step(struct pool *pool, int64_t now);
 
 /* Fills what poll() shall wait for and returns how many: at most POOL_POLLED(jobs). */
-#define POOL_POLLED(jobs) (2 * (size_t)(jobs) + 2)
+#define POOL_POLLED(jobs) (2 * (size_t)(jobs) + 1)
 size_t pool_poll(const struct pool *pool, struct pollfd *ret);
 
 /* Clock until when poll() may wait. */
@@ -92,6 +96,9 @@ int pool_take(struct pool *pool, const struct pollfd *polled);
  */
 int pool_order(struct pool *pool, struct order *order);
 void pool_withdraw(struct pool *pool, const struct order *order);
+
+/* What all workers have counted. */
+struct worker_counts pool_counts(const struct pool *pool);
 
 /* Measures the footprint now. */
 void pool_measure(struct pool *pool);
@@ -118,7 +125,7 @@ void pool_let_go(struct pool *pool);
 
 /*
  * Ends worker and guard, politely or at once, when no job is in work and all results were released. ERR_INTERNAL if
- * something is still charged then.
+ * something is still charged, or leased, then.
  */
 int pool_settle(struct pool *pool, bool politely);
 

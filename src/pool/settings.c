@@ -40,6 +40,7 @@ struct pool_conf settings_of_pool(const struct options *options) {
                               .worker_idle = options->worker_idle,
                               .model_idle = options->model_idle,
                               .residency = options->residency,
+                              .health_interval = options->health_interval,
                               .thresholds = thresholds_of(options),
                               .guard_period = options->guard_period,
                               .guard_calm = options->guard_calm,

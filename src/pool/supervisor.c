@@ -12,12 +12,15 @@
 #include "base/memory.h"
 #include "memory/tree.h"
 #include "pool/dump.h"
+#include "pool/health.h"
+#include "pool/last_words.h"
 #include "pool/mail.h"
 #include "process/message.h"
 
 enum {
     FALSE_STARTS = 5,     /* deaths in a row before it was ready, after which it is given up */
     ANSWER_SECONDS = 10,  /* no pong for so long: it hangs */
+    CHECK_SECONDS = 5,    /* for reading one word, many times what it takes */
     START_SECONDS = 60,   /* for getting ready, at the least: engines may have to be measured */
     LEAVE_SECONDS = 2,    /* for ending by itself */
     USEFUL_PAGES = 4,     /* read by a worker before its death: it is not what keeps it from reading */
@@ -62,9 +65,9 @@ static int start(struct supervisor *supervisor, uint64_t bytes, int64_t now) {
     supervisor->plan_asked = bytes;
     supervisor->plan_open = false;
     supervisor->started_at = now;
-    supervisor->ready_at = supervisor->pinged_at = supervisor->idle_since = 0;
-    supervisor->pages = 0;
-    supervisor->starts++;
+    supervisor->ready_at = supervisor->pinged_at = supervisor->idle_since = supervisor->checked_at = 0;
+    supervisor->pages = supervisor->since_quiet = 0;
+    supervisor->counts.starts++;
     note_event(supervisor, "started");
     return 0;
 }
@@ -72,6 +75,14 @@ static int start(struct supervisor *supervisor, uint64_t bytes, int64_t now) {
 /* Pages or orders are in its hands. */
 static bool is_busy(const struct supervisor *supervisor) {
     return supervisor->count > 0 || orders_sent(supervisor->orders);
+}
+
+/* Puts a page into the worker's hands; job NULL: nobody's. */
+static void hand_over(struct supervisor *supervisor, struct job *job, struct sheet *sheet,
+                      const struct job_wish *wish) {
+    mail_read(supervisor->child.socket, ++supervisor->last_id, sheet, wish);
+    supervisor->readings[supervisor->count++] =
+        (struct reading){.id = supervisor->last_id, .job = job, .sheet = *sheet};
 }
 
 /* Ending */
@@ -100,38 +111,7 @@ static void reap(struct supervisor *supervisor, struct obituary *ret_obituary) {
     use_account(supervisor, -1);
     supervisor->plan_open = false;
     supervisor->ready_at = 0;
-}
-
-static void add_pages(const struct supervisor *supervisor, struct buffer *text) {
-    enum { NAMED = 4 };
-    for (size_t i = 0; i < supervisor->count && i < NAMED; i++) {
-        const struct reading *reading = &supervisor->readings[i];
-        buffer_add_format(text, "%s page %u of %s", i == 0 ? " with" : ",", reading->sheet.page,
-                          reading->job ? reading->job->file : "a document that was given up");
-    }
-    if (supervisor->count > NAMED) {
-        buffer_add_format(text, " and %zu more", supervisor->count - NAMED);
-    }
-    buffer_add_string(text, " in hand");
-}
-
-/* What it was doing, and its last figures. */
-static char *last_words(const struct supervisor *supervisor, const char *how, int64_t now) {
-    struct core *core = supervisor->core;
-    struct buffer text = {0};
-    buffer_add_string(&text, how);
-    if (supervisor->state == WORKER_STARTING) {
-        buffer_add_string(&text, " before it was ready");
-    } else if (supervisor->count > 0) {
-        add_pages(supervisor, &text);
-    } else {
-        buffer_add_string(&text, " with nothing in hand");
-    }
-    uint64_t held = ledger_held(core->ledger, supervisor->account, CHARGE_COUNT);
-    buffer_add_format(&text, ", after %llu page%s in %.1f s, with %llu MB charged",
-                      (unsigned long long)supervisor->pages, supervisor->pages == 1 ? "" : "s",
-                      clock_seconds(now - supervisor->started_at), (unsigned long long)(held / 1000000));
-    return buffer_take(&text);
+    supervisor->check_id = 0;
 }
 
 static void lose_pages(struct supervisor *supervisor, const char *obituary) {
@@ -155,7 +135,7 @@ static int bury(struct supervisor *supervisor, const char *how) {
     child_end(&supervisor->child, &obituary); /* its account is still open: the dump shows what it held */
     char *text cleanup(drop_memory) = how ? copy_string(how) : obituary_text("octavo-worker", &obituary);
     char *words cleanup(drop_memory) = last_words(supervisor, text, now);
-    supervisor->deaths++;
+    supervisor->counts.deaths++;
     if (supervisor->pages >= USEFUL_PAGES) {
         backoff_forgive(&supervisor->backoff);
     }
@@ -193,7 +173,7 @@ void supervisor_recycle(struct supervisor *supervisor, const char *reason) {
         return;
     }
     supervisor->state = WORKER_DRAINING;
-    supervisor->recycles++;
+    supervisor->counts.recycles++;
     recycle_begin(&supervisor->recycle);
     note_event(supervisor, "recycled");
     core_note(supervisor->core, "octavo-worker is replaced by a new one: %s", reason);
@@ -208,7 +188,7 @@ static int check_pulse(struct supervisor *supervisor, int64_t now) {
         return 0;
     }
     if (supervisor->pinged_at > 0 && now - supervisor->pinged_at >= ANSWER_SECONDS * POOL_SECOND) {
-        supervisor->hangs++;
+        supervisor->counts.hangs++;
         return bury(supervisor, "octavo-worker did not answer for 10 s and was ended");
     }
     if (supervisor->pinged_at == 0 && now >= supervisor->next_ping) {
@@ -225,13 +205,53 @@ static int check_start(struct supervisor *supervisor, int64_t now) {
     if (now - supervisor->started_at < limit * POOL_SECOND) {
         return 0;
     }
-    supervisor->hangs++;
+    supervisor->counts.hangs++;
     return bury(supervisor, "octavo-worker did not get ready in time and was ended");
 }
 
 static bool wants_plan(const struct supervisor *supervisor, uint64_t bytes) {
     uint64_t asked = supervisor->plan_asked;
     return bytes + 2 * MEGABYTE < asked || bytes > asked + asked / 16;
+}
+
+/* Since when nobody has wanted anything of it; 0: somebody does. A health check is nobody's. */
+static int64_t idle_since(const struct supervisor *supervisor, bool wanted, int64_t now) {
+    size_t checks = supervisor->check_id > 0;
+    if (wanted || supervisor->count > checks || orders_sent(supervisor->orders) || !supervisor->shared) {
+        return 0;
+    }
+    return supervisor->idle_since ? supervisor->idle_since : now;
+}
+
+/* What a page needs was loaded when it has read one. */
+static int64_t next_check(const struct supervisor *supervisor) {
+    int64_t interval = supervisor->core->conf->health_interval * POOL_SECOND, idle = supervisor->idle_since;
+    bool wanted = interval > 0 && idle > 0 && supervisor->pages > 0;
+    return !wanted ? INT64_MAX : interval + (supervisor->checked_at > idle ? supervisor->checked_at : idle);
+}
+
+/* Not when models would have to be loaded for it, or memory is short: that says nothing about the worker. */
+static void begin_check(struct supervisor *supervisor, int64_t now) {
+    struct sheet sheet;
+    supervisor->checked_at = now;
+    if (health_is_free(supervisor->core, supervisor->engine) && health_sheet(supervisor->core, &sheet) == 0) {
+        hand_over(supervisor, NULL, &sheet, &health_wish);
+        supervisor->check_id = supervisor->last_id;
+        supervisor->counts.checks++;
+    }
+}
+
+/* Beside pages that are wanted a check takes as long as it does: pings watch over both. */
+static int check_health(struct supervisor *supervisor, int64_t now) {
+    if (supervisor->check_id == 0 && now >= next_check(supervisor)) {
+        begin_check(supervisor, now);
+    }
+    if (supervisor->check_id == 0 || supervisor->idle_since == 0 ||
+        now < supervisor->checked_at + CHECK_SECONDS * POOL_SECOND) {
+        return 0;
+    }
+    supervisor->counts.unhealthy++;
+    return bury(supervisor, "octavo-worker did not read its health check in 5 s and was ended");
 }
 
 static void tick_ready(struct supervisor *supervisor, int64_t now, bool wanted, uint64_t bytes) {
@@ -244,10 +264,10 @@ static void tick_ready(struct supervisor *supervisor, int64_t now, bool wanted, 
         order->id = ++supervisor->last_id;
         mail_order(supervisor->child.socket, order);
     }
-    bool idle = !is_busy(supervisor) && !wanted && supervisor->shared;
-    supervisor->idle_since = !idle ? 0 : supervisor->idle_since ? supervisor->idle_since : now;
+    supervisor->idle_since = idle_since(supervisor, wanted, now);
+    bool idle = supervisor->idle_since > 0 && supervisor->check_id == 0;
     if (idle && now - supervisor->idle_since >= supervisor->core->conf->worker_idle * POOL_SECOND) {
-        supervisor->idle_leaves++;
+        supervisor->counts.idle_leaves++;
         note_event(supervisor, "idle");
         let_go(supervisor, now);
     }
@@ -266,7 +286,7 @@ int supervisor_tick(struct supervisor *supervisor, int64_t now, bool wanted, uin
         if (supervisor->state == WORKER_READY) {
             tick_ready(supervisor, now, wanted, bytes);
         }
-        return result;
+        return result == 0 && supervisor->state == WORKER_READY ? check_health(supervisor, now) : result;
     case WORKER_DRAINING:
         result = check_pulse(supervisor, now);
         if (supervisor->state == WORKER_DRAINING && !is_busy(supervisor)) {
@@ -295,7 +315,11 @@ int64_t supervisor_until(const struct supervisor *supervisor, bool wanted) {
                (conf->run_timeout > START_SECONDS ? conf->run_timeout : START_SECONDS) * POOL_SECOND;
     default:
         if (!is_busy(supervisor)) {
-            return supervisor->idle_since ? supervisor->idle_since + conf->worker_idle * POOL_SECOND : INT64_MAX;
+            int64_t check = next_check(supervisor), leave = supervisor->idle_since + conf->worker_idle * POOL_SECOND;
+            return supervisor->idle_since == 0 ? INT64_MAX : check < leave ? check : leave;
+        }
+        if (supervisor->check_id > 0 && supervisor->idle_since > 0) {
+            return supervisor->checked_at + CHECK_SECONDS * POOL_SECOND;
         }
         return supervisor->pinged_at ? supervisor->pinged_at + ANSWER_SECONDS * POOL_SECOND : supervisor->next_ping;
     }
@@ -343,6 +367,16 @@ static int take_ready(struct supervisor *supervisor, const struct json *message)
     return 0;
 }
 
+/* The health check was answered; wrong: NULL, or why it is not as it should be. */
+static void end_check(struct supervisor *supervisor, const char *wrong) {
+    supervisor->check_id = 0;
+    if (wrong) {
+        char *reason cleanup(drop_memory) = format("its health check went wrong: %s", wrong);
+        supervisor->counts.unhealthy++;
+        supervisor_recycle(supervisor, reason);
+    }
+}
+
 static int take_result(struct supervisor *supervisor, const struct json *message, int fd) {
     struct reading reading = take_reading(supervisor, (long)json_int(message, "id", 0));
     if (reading.id == 0) {
@@ -350,15 +384,19 @@ static int take_result(struct supervisor *supervisor, const struct json *message
     }
     struct page page cleanup(page_done) = {0};
     uint64_t bytes = 0;
-    int result = reading.job ? mail_open_page(fd, &page, &bytes) : 0;
-    if (result == 0 && reading.job) {
+    bool is_check = reading.id == supervisor->check_id;
+    int result = reading.job || is_check ? mail_open_page(fd, &page, &bytes) : 0;
+    if (is_check) {
+        char *wrong cleanup(drop_memory) = result ? copy_string(error_detail()) : health_judge(&page);
+        end_check(supervisor, wrong);
+    } else if (result == 0 && reading.job) {
         page.number = reading.sheet.page;
         job_page_read(reading.job, supervisor->core, reading.sheet.message, &page, bytes);
     } else if (result != 0) {
         job_page_failed(reading.job, supervisor->core, reading.sheet.page, result, error_detail());
     }
     sheet_done(&reading.sheet, supervisor->core);
-    supervisor->pages++;
+    supervisor->pages += !is_check;
     supervisor->core->moved = clock_now();
     return 0;
 }
@@ -368,9 +406,12 @@ static int take_refusal(struct supervisor *supervisor, const struct json *messag
     if (reading.id == 0) {
         return fail(ERR_PROTOCOL, "octavo-worker refused a page that was not asked for");
     }
-    if (reading.job) {
-        int error = error_from_word(json_string(message, "error"));
-        job_page_failed(reading.job, supervisor->core, reading.sheet.page, error, json_string(message, "detail"));
+    int error = error_from_word(json_string(message, "error"));
+    const char *detail = json_string(message, "detail");
+    if (reading.id == supervisor->check_id) {
+        end_check(supervisor, error == ERR_NO_MEMORY ? NULL : detail); /* that is not the worker's fault */
+    } else if (reading.job) {
+        job_page_failed(reading.job, supervisor->core, reading.sheet.page, error, detail);
     }
     sheet_done(&reading.sheet, supervisor->core);
     supervisor->core->moved = clock_now();
@@ -383,7 +424,7 @@ static int take_pong(struct supervisor *supervisor, const struct json *message) 
     if (json_real(message, "busy", 0) <= (double)limit) {
         return 0;
     }
-    supervisor->hangs++;
+    supervisor->counts.hangs++;
     char *how cleanup(drop_memory) =
         format("octavo-worker was busy with one step for more than %lld s and was ended", (long long)limit);
     return bury(supervisor, how);
@@ -400,12 +441,7 @@ static void take_quiet(struct supervisor *supervisor, const struct json *message
         return;
     }
     supervisor->quiet = true;
-    uint64_t kept = (uint64_t)json_int(message, "kept", 0);
-    const struct rest rest = {.documents = supervisor->documents,
-                              .heap = (uint64_t)json_int(message, "heap", 0),
-                              .pss = memory.pss > kept ? memory.pss - kept : 0,
-                              .deficit = (uint64_t)json_int(message, "deficit", 0),
-                              .handles = (uint64_t)json_int(message, "handles", 0)};
+    const struct rest rest = mail_open_quiet(message, supervisor->documents, memory.pss);
     char *reason cleanup(drop_memory) = recycle_judge(&supervisor->recycle, &rest);
     if (reason) {
         supervisor_recycle(supervisor, reason);
@@ -494,9 +530,7 @@ bool supervisor_takes(const struct supervisor *supervisor, const struct sheet *s
 }
 
 void supervisor_read(struct supervisor *supervisor, struct job *job) {
-    mail_read(supervisor->child.socket, ++supervisor->last_id, &job->sheet, job->wish);
-    struct reading *reading = &supervisor->readings[supervisor->count++];
-    *reading = (struct reading){.id = supervisor->last_id, .job = job, .sheet = job->sheet};
+    hand_over(supervisor, job, &job->sheet, job->wish);
     job->handed += job->sheet.bytes;
     job->sheet = (struct sheet){0};
     job->in_hand++;
@@ -557,4 +591,10 @@ void supervisor_close(struct supervisor *supervisor, int milliseconds) {
     }
     supervisor->count = 0;
     supervisor->state = WORKER_NONE;
+}
+
+void supervisor_renew(struct supervisor *supervisor, int64_t until) {
+    supervisor_close(supervisor, 0);
+    supervisor->start_at = until;
+    supervisor->false_starts = 0;
 }

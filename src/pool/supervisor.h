@@ -8,7 +8,8 @@
  *
  * Pages of a worker that died are read again, each alone, so that a page that kills its worker is known by doing so
  * twice: it fails alone. A worker that does not answer pings, or whose longest step takes too long, is ended like one
- * that died. One thread.
+ * that died. One that is idle is given a page to read now and then (pool/health.h): it is replaced if it reads it
+ * wrong, ended if it does not read it at all. One thread.
  */
 #ifndef OCTAVO_POOL_SUPERVISOR_H
 #define OCTAVO_POOL_SUPERVISOR_H
@@ -35,6 +36,11 @@ struct reading {
     struct sheet sheet;
 };
 
+/* unhealthy: of the checks, those without an answer in time, or with a wrong one. */
+struct worker_counts {
+    uint64_t starts, deaths, hangs, idle_leaves, recycles, checks, unhealthy;
+};
+
 struct supervisor {
     struct core *core;
     bool shared; /* it is the one whose floor is left free and who is recycled and let go */
@@ -52,26 +58,26 @@ struct supervisor {
     uint64_t documents, since_quiet;     /* finished; since nothing was in its hands */
     struct recycle recycle;
     struct order *orders; /* it is started for one that is not sent yet */
+    long check_id;        /* of the health check in its hands; 0: none */
     bool quiet;           /* nothing was in its hands just now: whoever measures then takes it back */
     /* clock; 0: not */
-    int64_t start_at, started_at, ready_at, next_ping, pinged_at, idle_since, leave_by;
+    int64_t start_at, started_at, ready_at, next_ping, pinged_at, idle_since, checked_at, leave_by;
     struct offer offer; /* of the last one that was ready */
     /* for --timing */
-    char *engine;        /* "openvino 2026.4.1"; NULL before "ready" */
-    int64_t first_read;  /* 0: none yet */
-    int64_t ready_since; /* at the first "ready" */
-    double started;      /* seconds from the first worker's exec to "ready", as it says */
-    /* counted */
-    uint64_t pages; /* read by the present worker */
-    uint64_t starts, deaths, hangs, idle_leaves, recycles;
+    char *engine;                /* "openvino 2026.4.1"; NULL before "ready" */
+    int64_t first_read;          /* 0: none yet */
+    int64_t ready_since;         /* at the first "ready" */
+    double started;              /* seconds from the first worker's exec to "ready", as it says */
+    uint64_t pages;              /* read by the present worker */
+    struct worker_counts counts; /* since the pool was opened */
 };
 
 void supervisor_open(struct supervisor *supervisor, struct core *core, bool shared);
 
 /*
- * Does what is due at now: starts the worker if it is wanted, tells it how many bytes it may plan with, pings it, ends
- * it when it hangs, lets it go when it is idle. ERR_PROCESS if it cannot be started, ERR_WORKER_CRASHED if it ends
- * before it is ready again and again.
+ * Does what is due at now: starts the worker if it is wanted, tells it how many bytes it may plan with, pings and
+ * checks it, ends it when it hangs, lets it go when it is idle. ERR_PROCESS if it cannot be started, ERR_WORKER_CRASHED
+ * if it ends before it is ready again and again.
  */
 int supervisor_tick(struct supervisor *supervisor, int64_t now, bool wanted, uint64_t bytes);
 
@@ -112,6 +118,9 @@ void supervisor_recycle(struct supervisor *supervisor, const char *reason);
 
 /* Nothing more will come: it may leave by itself. Without effect while something is in its hands. */
 void supervisor_let_go(struct supervisor *supervisor);
+
+/* Ends the worker at once; the next one has no past and is not started before until (clock). */
+void supervisor_renew(struct supervisor *supervisor, int64_t until);
 
 /* Ends the worker, politely for so many milliseconds if nothing is in its hands; credits all. Its figures stay. */
 void supervisor_close(struct supervisor *supervisor, int milliseconds);

@@ -36,7 +36,7 @@ static bool rasters_work(const struct pool *pool) {
 }
 
 void unstick(struct pool *pool, int64_t now) {
-    struct supervisor *worker = &pool->worker;
+    struct supervisor *worker = pool->workers;
     struct core *core = &pool->core;
     struct job *first = first_waiting(pool);
     bool busy = worker->count > 0;

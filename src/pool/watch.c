@@ -34,7 +34,7 @@ void watch_stop(struct pool *pool) {
 }
 
 static void climb(struct pool *pool, const struct guard_event *event) {
-    struct supervisor *worker = &pool->worker;
+    struct supervisor *worker = pool->workers;
     switch (event->step) {
     case LADDER_TRIM:
         supervisor_relieve(worker, "trim");

@@ -20,9 +20,9 @@
  *           residency (seconds), tiles, switches          commas)
  *           (table/switches.def: auto, on, off)   | failed  error, detail
  *   plan    bytes (it may plan with from now on)  plan    plan {}, floor, comfort | plan_failed  error, detail
- *   read    id, page, priority, words, engine     page    id + memfd (page_to_json)
- *           (null: its own), tiles, switches,     | page_failed  id, error, detail
- *           bitmap + memfd
+ *   read    id, page, priority, words, check (it  page    id + memfd (page_to_json)
+ *           is one), engine (null: its own),      | page_failed  id, error, detail
+ *           tiles, switches, bitmap + memfd
  *   cancel  id                                    (the page is answered page_failed "interrupted", or page if it was
  *                                                 done already)
  *   relieve step ("trim", "unload", "release")    relieved  step, bytes (given back)

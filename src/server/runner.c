@@ -21,11 +21,15 @@ enum {
     LONGEST_PAUSE = 30,
 };
 
-/* A document in work. Its task, or who waits for it, may have ended: it only winds down then. */
+/*
+ * A document in work, or one that somebody waits for and that waits for its lease. Its task, or who waits for it, may
+ * have ended: it only winds down then.
+ */
 struct run {
     struct task *task;
     struct direct *direct;
-    struct job *job;
+    struct job *job;    /* NULL while it waits for */
+    struct lease lease; /* which is the job's then */
     struct wish wish;
     struct job_wish job_wish;
     struct ranges pages;
@@ -106,16 +110,17 @@ static int apply_wish(struct run *run) {
     return wish->pages ? ranges_parse(wish->pages, &run->pages) : 0;
 }
 
-static void add_to_pool(struct runner *runner, struct run *run) {
+static void add_to_pool(struct runner *runner, struct run *run, struct lease *lease) {
     run->job->owner = run;
     runner->runs[runner->run_count++] = run;
-    pool_add(&runner->pool, run->job);
+    pool_add(&runner->pool, run->job, lease);
 }
 
-static void leave(struct runner *runner, struct run *run) {
-    for (size_t i = 0; i < runner->run_count; i++) {
-        if (runner->runs[i] == run) {
-            runner->runs[i] = runner->runs[--runner->run_count];
+/* Takes it out of a list of runs, which keeps its order. */
+static void leave(struct run **runs, size_t *count, const struct run *run) {
+    for (size_t i = 0; i < *count; i++) {
+        if (runs[i] == run) {
+            memmove(&runs[i], &runs[i + 1], (--*count - i) * sizeof(struct run *));
             break;
         }
     }
@@ -152,6 +157,7 @@ static void end_task(struct runner *runner, struct task *task, const struct task
     }
 }
 
+/* With the lease that is held for it. */
 static void begin_task(struct runner *runner) {
     struct task *task;
     int result = tasks_next(runner->tasks, &task);
@@ -164,11 +170,12 @@ static void begin_task(struct runner *runner) {
     task->owner = run;
     result = open_task(runner, run);
     if (result == 0) {
-        add_to_pool(runner, run);
+        add_to_pool(runner, run, &runner->next);
         return;
     }
     char *detail cleanup(drop_memory) = copy_string(error_detail());
     task->owner = NULL;
+    pool_release(&runner->pool, &runner->next); /* the next task may want another device */
     job_free(&run->job);
     run_free(run);
     if (is_of_document(result)) {
@@ -183,9 +190,36 @@ static void begin_task(struct runner *runner) {
 /* Documents that somebody waits for */
 
 static void answer_direct(struct direct *direct, int error, const char *detail) {
+    direct->owner = NULL;
     direct->error = error;
     direct->detail = copy_string(detail);
     api_direct_over(direct);
+}
+
+/* It does not wait for its lease any more. */
+static void stop_waiting(struct runner *runner, struct run *run) {
+    leave(runner->waiting, &runner->waiting_count, run);
+    pool_release(&runner->pool, &run->lease);
+    run_free(run);
+}
+
+static void refuse_waiting(struct runner *runner, int error, const char *detail) {
+    while (runner->waiting_count > 0) {
+        struct run *run = runner->waiting[0];
+        struct direct *direct = run->direct;
+        stop_waiting(runner, run);
+        answer_direct(direct, error, detail);
+    }
+}
+
+/* 0, 1 while it waits, an error: as pool_acquire(). */
+static int ask_for_direct(struct runner *runner, struct run *run) {
+    const struct direct *direct = run->direct;
+    int64_t seconds = direct->wish->deadline;
+    const struct lease_wish wish = {.device = wish_device(direct->wish),
+                                    .place = {.priority = direct->wish->priority, .since = direct->since},
+                                    .deadline = seconds > 0 ? direct->since + seconds * SECOND : INT64_MAX};
+    return pool_acquire(&runner->pool, &wish, &run->lease);
 }
 
 int runner_begin_direct(void *context, struct direct *direct) {
@@ -196,79 +230,53 @@ int runner_begin_direct(void *context, struct direct *direct) {
     if (runner->trouble && clock_now() < runner->resume_at) { /* then it is tried, whoever asks */
         return fail(runner->trouble, "%s", runner->trouble_detail);
     }
-    runner->waiting[runner->waiting_count++] = direct;
-    return 0;
-}
-
-static bool stop_waiting(struct runner *runner, const struct direct *direct) {
-    for (size_t i = 0; i < runner->waiting_count; i++) {
-        if (runner->waiting[i] == direct) {
-            memmove(&runner->waiting[i], &runner->waiting[i + 1],
-                    (--runner->waiting_count - i) * sizeof(struct direct *));
-            return true;
-        }
+    struct run *run = run_new(runner);
+    run->direct = direct;
+    wish_copy(direct->wish, &run->wish);
+    int result = apply_wish(run);
+    result = result ? result : ask_for_direct(runner, run);
+    if (result < 0) {
+        run_free(run);
+        return result;
     }
-    return false;
+    direct->owner = run;
+    runner->waiting[runner->waiting_count++] = run;
+    return 0;
 }
 
 void runner_end_direct(void *context, struct direct *direct) {
     struct runner *runner = context;
     struct run *run = direct->owner;
-    if (run) {
+    direct->owner = NULL;
+    if (run && run->job) {
         run->direct = NULL;
-        direct->owner = NULL;
         pool_cancel(&runner->pool, run->job, ERR_INTERRUPTED, "nobody waits for it any more");
+    } else if (run) {
+        stop_waiting(runner, run);
     } else if (direct->job) {
         job_release(direct->job, &runner->pool.core);
         job_free(&direct->job);
-    } else {
-        stop_waiting(runner, direct);
     }
 }
 
-static void begin_direct(struct runner *runner, struct direct *direct) {
-    struct run *run = run_new(runner);
-    stop_waiting(runner, direct);
-    wish_copy(direct->wish, &run->wish);
-    int result = apply_wish(run);
-    if (direct->wish->deadline > 0) {
-        run->job_wish.deadline = direct->wish->deadline;
-    }
-    result = result ? result : job_new_open("a document sent to /v1/ocr", direct->fd, &run->job_wish, &run->job);
+/* What is left of its time is for reading it; its lease is held. */
+static void begin_direct(struct runner *runner, struct run *run, int64_t now) {
+    struct direct *direct = run->direct;
+    int result = job_new_open("a document sent to /v1/ocr", direct->fd, &run->job_wish, &run->job);
     if (result != 0) {
-        run_free(run);
+        stop_waiting(runner, run);
         answer_direct(direct, result, error_detail());
         return;
     }
-    run->direct = direct;
-    direct->owner = run;
-    add_to_pool(runner, run);
+    if (direct->wish->deadline > 0) {
+        int64_t left = direct->wish->deadline - (now - direct->since) / SECOND;
+        run->job_wish.deadline = left > 1 ? left : 1;
+    }
+    leave(runner->waiting, &runner->waiting_count, run);
+    add_to_pool(runner, run, &run->lease);
 }
 
 /* Turns */
-
-static struct queue_place place_of(const struct direct *direct) {
-    return (struct queue_place){.priority = direct->wish->priority, .since = direct->since};
-}
-
-/* Who is next: a document that somebody waits for, or (NULL) a task. False if nobody waits. */
-static bool find_next(const struct runner *runner, struct direct **ret_direct, struct queue_place *ret_place) {
-    struct queue_place best;
-    bool found = tasks_waiting(runner->tasks, &best);
-    *ret_direct = NULL;
-    for (size_t i = 0; i < runner->waiting_count; i++) {
-        const struct queue_place place = place_of(runner->waiting[i]);
-        if (!found || queue_before(&place, &best)) {
-            best = place;
-            *ret_direct = runner->waiting[i];
-            found = true;
-        }
-    }
-    if (found) {
-        *ret_place = best;
-    }
-    return found;
-}
 
 /* Asks one document that has had its turn to make room, unless one does already. */
 static void make_room(struct runner *runner, const struct queue_place *next, int64_t now) {
@@ -289,19 +297,61 @@ static void make_room(struct runner *runner, const struct queue_place *next, int
     }
 }
 
+/* Asks for a lease for the task that is first in the queue, which stands for all of them. 1 if there is none. */
+static int ask_for_task(struct runner *runner) {
+    struct lease_wish wish = {.deadline = INT64_MAX}; /* its own ends it as EXPIRED */
+    if (!tasks_waiting(runner->tasks, &wish.place, &wish.device)) {
+        pool_release(&runner->pool, &runner->next);
+        return 1;
+    }
+    return pool_acquire(&runner->pool, &wish, &runner->next);
+}
+
+/* There is no lease for the first task, and never will be. */
+static void refuse_task(struct runner *runner, int error) {
+    struct task *task;
+    char *detail cleanup(drop_memory) = copy_string(error_detail());
+    int result = tasks_next(runner->tasks, &task);
+    if (result == 0) {
+        end_task(runner, task, &(struct task_end){.error = error, .detail = detail});
+    } else {
+        pause_for(runner, result, error_detail());
+    }
+}
+
+/* Begins, or refuses, one that waits; false if there is none for whom there is a place. */
+static bool begin_next(struct runner *runner, int64_t now) {
+    int result = ask_for_task(runner);
+    if (result == 0) {
+        begin_task(runner);
+    } else if (result < 0) {
+        refuse_task(runner, result);
+    }
+    for (size_t i = 0; result == 1 && i < runner->waiting_count; i++) {
+        struct run *run = runner->waiting[i];
+        result = ask_for_direct(runner, run);
+        if (result == 0) {
+            begin_direct(runner, run, now);
+        } else if (result < 0) {
+            struct direct *direct = run->direct;
+            stop_waiting(runner, run);
+            answer_direct(direct, result, error_detail());
+        }
+    }
+    return result <= 0;
+}
+
+static bool may_begin(const struct runner *runner, int64_t now) {
+    return !runner->draining && now >= runner->resume_at;
+}
+
 static void begin_runs(struct runner *runner, int64_t now) {
-    struct direct *direct;
-    struct queue_place place;
-    while (!runner->draining && now >= runner->resume_at && find_next(runner, &direct, &place)) {
-        if (!pool_has_room(&runner->pool)) {
-            make_room(runner, &place, now);
-            return;
-        }
-        if (direct) {
-            begin_direct(runner, direct);
-        } else {
-            begin_task(runner);
-        }
+    while (may_begin(runner, now) && begin_next(runner, now)) {
+    }
+    if (!may_begin(runner, now)) {
+        pool_release(&runner->pool, &runner->next);
+    } else if (runner->pool.leases.waiting) {
+        make_room(runner, &runner->pool.leases.waiting->wish.place, now);
     }
 }
 
@@ -311,8 +361,8 @@ static void note_job(struct run *run, const struct job *job) {
     tasks_charged(run->task, job->peak);
     if (!run->opened) {
         run->opened = true;
-        tasks_opened(run->task, job->result.format, supervisor_engine(job->worker, job->wish), job->result.page_total,
-                     job->wanted);
+        tasks_opened(run->task, job->result.format, supervisor_engine(job->lease.instance->worker, job->wish),
+                     job->result.page_total, job->wanted);
     }
 }
 
@@ -406,7 +456,7 @@ static void finish_task(struct runner *runner, struct run *run) {
 static void take_over(void *context, struct job *job) {
     struct runner *runner = context;
     struct run *run = job->owner;
-    leave(runner, run);
+    leave(runner->runs, &runner->run_count, run);
     if (could_not_start(job) && !runner->giving_up) {
         pause_for(runner, job->error, job->error_detail);
     }
@@ -443,9 +493,7 @@ static void fall(struct runner *runner, int error) {
     pool_give_up(&runner->pool, error, detail);
     runner->giving_up = false;
     pool_abandon_worker(&runner->pool, runner->resume_at);
-    while (runner->waiting_count > 0) {
-        answer_direct(runner->waiting[--runner->waiting_count], error, detail);
-    }
+    refuse_waiting(runner, error, detail);
 }
 
 void runner_step(struct runner *runner, int64_t now) {
@@ -470,22 +518,26 @@ void runner_take(struct runner *runner, const struct pollfd *polled) {
 
 int64_t runner_until(const struct runner *runner, int64_t now) {
     int64_t until = pool_until(&runner->pool, now);
-    struct direct *direct;
     struct queue_place place;
-    bool waits = !runner->draining && find_next(runner, &direct, &place);
-    if (waits && now < runner->resume_at) {
+    int device;
+    bool asks = runner->next.state == LEASE_NONE && tasks_waiting(runner->tasks, &place, &device);
+    bool waits = asks || runner->waiting_count > 0;
+    if (waits && !runner->draining && now < runner->resume_at) {
         return runner->resume_at < until ? runner->resume_at : until;
     }
-    return waits && pool_has_room(&runner->pool) ? now : until;
+    if (!may_begin(runner, now)) {
+        return until;
+    }
+    int64_t late = leases_until(&runner->pool.leases);
+    return asks || leases_can_grant(&runner->pool.leases) ? now : late < until ? late : until;
 }
 
 /* The end */
 
 void runner_drain(struct runner *runner) {
     runner->draining = true;
-    while (runner->waiting_count > 0) {
-        answer_direct(runner->waiting[--runner->waiting_count], ERR_DRAINING, "");
-    }
+    refuse_waiting(runner, ERR_DRAINING, "");
+    pool_release(&runner->pool, &runner->next);
     for (size_t i = 0; i < runner->run_count; i++) {
         if (runner->runs[i]->task) {
             job_wind_up(runner->runs[i]->job);
@@ -515,7 +567,7 @@ void runner_use(struct runner *runner, struct tasks *tasks) { runner->tasks = ta
 int runner_open(struct runner *runner, const struct options *options) {
     *runner = (struct runner){.options = options};
     runner->runs = alloc((size_t)options->jobs, sizeof(struct run *));
-    runner->waiting = alloc(MOST_WAITING, sizeof(struct direct *));
+    runner->waiting = alloc(MOST_WAITING, sizeof(struct run *));
     const struct pool_conf conf = settings_of_pool(options);
     const struct pool_events events = {.context = runner,
                                        .over = take_over,

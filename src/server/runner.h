@@ -1,6 +1,6 @@
 /*
- * Tasks, and documents that somebody waits for, over the pool: who is next gets the next place; a document that takes
- * long makes room at its next page when others wait, and goes on behind them.
+ * Tasks, and documents that somebody waits for, over the pool: each takes a lease for as long as it is read; a document
+ * that takes long makes room at its next page when others wait, and goes on behind them.
  *
  * When nothing can be read (no engine, a store that fails), nothing is lost: tasks go back to the queue, and it is
  * tried again after a while. One thread.
@@ -25,8 +25,9 @@ struct runner {
     struct pool pool;
     struct run **runs; /* in work */
     size_t run_count;
-    struct direct **waiting; /* for their turn */
+    struct run **waiting; /* documents that somebody waits for: for their leases */
     size_t waiting_count;
+    struct lease next; /* of the task that is begun next */
     bool draining, giving_up;
     int trouble; /* why nothing can be read now; 0 */
     char *trouble_detail;

@@ -28,11 +28,12 @@ static struct task *first_waiting(const struct tasks *tasks) {
     return first;
 }
 
-bool tasks_waiting(const struct tasks *tasks, struct queue_place *ret_place) {
+bool tasks_waiting(const struct tasks *tasks, struct queue_place *ret_place, int *ret_device) {
     const struct task *task = first_waiting(tasks);
     if (task) {
         *ret_place =
             (struct queue_place){.priority = task->row.priority, .since = task->since, .number = task->row.number};
+        *ret_device = task->device;
     }
     return task != NULL;
 }

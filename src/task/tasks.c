@@ -16,6 +16,13 @@ static const int64_t MILLISECOND = 1000000;
 
 /* The book */
 
+/* What a store of another version has may not be understood any more: that is told when the task is begun. */
+static int device_of(const struct task_row *row) {
+    struct wish wish cleanup(wish_done) = {0};
+    wish_set_json(&wish, row->options, strlen(row->options));
+    return wish_device(&wish);
+}
+
 struct task *book_add(struct tasks *tasks, struct task_row *row) {
     int64_t now = clock_now(), deadline = INT64_MAX;
     if (row->deadline > 0) {
@@ -26,7 +33,8 @@ struct task *book_add(struct tasks *tasks, struct task_row *row) {
         tasks->live = resize(tasks->live, tasks->room, sizeof(struct task *));
     }
     struct task *task = alloc(1, sizeof(*task));
-    *task = (struct task){.row = *row, .since = now, .deadline = deadline, .seconds = row->seconds};
+    *task = (struct task){
+        .row = *row, .since = now, .deadline = deadline, .device = device_of(row), .seconds = row->seconds};
     *row = (struct task_row){0};
     tasks->live[tasks->count++] = task;
     tasks->bytes += task->row.bytes;

@@ -34,6 +34,7 @@ struct task {
     bool running;
     int64_t since;        /* clock: it waits, or runs, since then */
     int64_t deadline;     /* clock; INT64_MAX: none */
+    int device;           /* that is wanted for it, as in memory/placement.h */
     struct stages stages; /* sum over its pages */
     double seconds;       /* of work before this run */
     int crashes;          /* of the process that decodes it */
@@ -98,8 +99,8 @@ int tasks_submit(struct tasks *tasks, const struct submission *submissions, size
 
 /* Running */
 
-/* Whether a task waits, and the place of the next one. */
-bool tasks_waiting(const struct tasks *tasks, struct queue_place *ret_place);
+/* Whether a task waits; the place of the next one, and the device that is wanted for it. */
+bool tasks_waiting(const struct tasks *tasks, struct queue_place *ret_place, int *ret_device);
 
 /* Takes the next task: it is RUNNING in the store. Borrowed until it is returned, finished or stopped. ERR_NOT_FOUND if
  * none waits, what the store fails with. */

@@ -11,8 +11,9 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "conf/ranges.h"
+#include "memory/placement.h"
 
-enum kind { NUMBER, TEXT, PAGES, CHOICE };
+enum kind { NUMBER, TEXT, PAGES, CHOICE, DEVICE };
 
 static const struct {
     enum kind kind;
@@ -96,6 +97,10 @@ static int set_text(struct wish *wish, size_t row, const char *value) {
             return fail(ERR_BAD_REQUEST, "%s: %s", rows[row].word, error_detail());
         }
     }
+    int device;
+    if (rows[row].kind == DEVICE && placement_parse(text, &device) != 0) {
+        return fail(ERR_BAD_REQUEST, "%s: %s", rows[row].word, error_detail());
+    }
     char **place = member(wish, row);
     free(*place);
     *place = take(text);
@@ -111,6 +116,14 @@ int wish_set(struct wish *wish, const char *word, const char *value) {
         }
     }
     return fail(ERR_BAD_REQUEST, "there is no option \"%.40s\"", word);
+}
+
+int wish_device(const struct wish *wish) {
+    int device = PLACE_AUTO;
+    if (wish->device) {
+        placement_parse(wish->device, &device); /* it was checked when it was set */
+    }
+    return device;
 }
 
 void wish_take_file_name(struct wish *wish, const char *file_name) {

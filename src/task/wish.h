@@ -11,6 +11,7 @@ typedef int64_t wish_NUMBER;
 typedef char *wish_TEXT;
 typedef char *wish_PAGES;
 typedef char *wish_CHOICE;
+typedef char *wish_DEVICE;
 
 /* Start from (struct wish){0}: nothing special is wanted. */
 struct wish {
@@ -28,6 +29,9 @@ int wish_set(struct wish *wish, const char *word, const char *value);
 
 /* Sets the options of a JSON object: numbers, strings; null leaves one as it is. ERR_BAD_REQUEST. */
 int wish_set_json(struct wish *wish, const char *text, size_t length);
+
+/* The device that is wanted, as in memory/placement.h. */
+int wish_device(const struct wish *wish);
 
 /* Takes the name of a file as a client tells it, unless there is a name: its last piece, made fit to be shown. */
 void wish_take_file_name(struct wish *wish, const char *file_name);

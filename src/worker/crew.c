@@ -166,6 +166,7 @@ static struct hand hand_for(const struct crew *crew, const struct job *job, int 
                          .seat = seat,
                          .tiles = (int)job->plan.tiles,
                          .priority = job->page->priority,
+                         .unnoticed = job->page->unnoticed,
                          .cancel = &job->page->cancel};
 }
 

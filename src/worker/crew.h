@@ -7,6 +7,7 @@
 #define OCTAVO_WORKER_CREW_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "document/page.h"
@@ -22,6 +23,7 @@ struct crew_page {
     uint32_t number;
     float dpi;
     int priority;     /* the higher is begun first */
+    bool unnoticed;   /* it does not keep models from being unloaded as idle */
     unsigned without; /* bits 1 << role: models that are not to be used */
     int tiles;        /* of detection at the least; 0: as the plan says */
     /* The engine to use, and how; NULL: as the crew's plan says. */

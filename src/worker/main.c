@@ -117,6 +117,7 @@ static int start_errand(struct worker *worker, const struct json *body, int fd) 
                                       .priority = (int)json_int(body, "priority", 0),
                                       .without = setup_without(&switches),
                                       .tiles = (int)json_int(body, "tiles", 0),
+                                      .unnoticed = json_bool(body, "check", false),
                                       .image = {.pixels = bytes,
                                                 .width = bitmap.width,
                                                 .height = bitmap.height,

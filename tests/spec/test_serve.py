@@ -467,8 +467,9 @@ def test_metrics_are_well_formed_and_count(shared):
         if line.startswith("# TYPE "):
             kinds[line.split()[2]] = line.split()[3]
         elif not line.startswith("#"):
-            match = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[a-z0-9_.-]+"(?:,[a-z]+="[a-z0-9_.-]+")*\})? (\S+)', line)
-            assert match and match[1] in kinds, line
+            match = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[a-zA-Z0-9_.+-]+"(?:,[a-z]+="[a-z0-9_.-]+")*\})? (\S+)', line)
+            histogram = match and re.sub("_(bucket|sum|count)$", "", match[1])
+            assert match and (match[1] in kinds or kinds[histogram] == "histogram"), line
             samples[match[1] + (match[2] or "")] = float(match[3])
     assert all(name.endswith("_total") == (kind == "counter") for name, kind in kinds.items())
     assert samples['octavo_tasks_ended_total{state="done"}'] >= 1 and samples["octavo_pages_total"] >= 2
@@ -485,7 +486,7 @@ def test_state_of_memory_and_pool_is_shown(shared):
     assert shared.get("/readyz").json == {"ready": True, "reasons": []}
     memory = shared.get("/v1/memory").json
     assert memory["now"]["server"] > 0 and memory["now"]["worker"] > 0 and memory["ledger"]["budget"] > 0
-    assert shared.get("/v1/pool").json["worker"]["state"] == "ready"
+    assert shared.get("/v1/pool").json["instances"][0]["state"] == "ready"
 
 
 # Many, slow, and long
@@ -599,7 +600,7 @@ def test_while_it_ends_nothing_new_is_taken(tmp_path):
     with Server(tmp_path / "data", "--threads", 1) as server:
         connection = server.connect()
         connection.request("POST", "/v1/ocr?format=text", pdf(10))  # it is finished, within the time to end
-        wait_for(lambda: server.get("/v1/pool").json["documents"]["in_work"] == 1)
+        wait_for(lambda: server.get("/v1/pool").json["leases"]["held"] == 1)
         server.process.send_signal(signal.SIGTERM)
         ready = None
         deadline = time.monotonic() + 10
@@ -620,7 +621,7 @@ def test_second_signal_ends_at_once_and_loses_nothing(tmp_path):
     server.wait_until(task, lambda state: state["pages_done"] > 0)
     connection = server.connect()
     connection.request("POST", "/v1/ocr", pdf(200))
-    wait_for(lambda: server.get("/v1/pool").json["documents"]["in_work"] == 2)
+    wait_for(lambda: server.get("/v1/pool").json["leases"]["held"] == 2)
     server.process.send_signal(signal.SIGTERM)
     wait_for(lambda: any("ending:" in line for line in server.log))
     start = time.monotonic()

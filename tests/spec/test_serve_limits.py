@@ -28,7 +28,7 @@ def test_cancelled_task_stops_within_a_second(shared):
     start = time.monotonic()
     answer = shared.request("POST", f"/v1/tasks/{task}/cancel")
     assert answer.status == 200 and answer.json["state"] == "cancelled" and answer.json["error"]["code"] == "cancelled"
-    wait_for(lambda: shared.get("/v1/pool").json["documents"]["in_work"] == 0, 1)
+    wait_for(lambda: shared.get("/v1/pool").json["leases"]["held"] == 0, 1)
     assert time.monotonic() - start < 1
     wait_for(lambda: not {"bitmap", "drawing"} & set(shared.get("/v1/memory").json["ledger"]["kinds"]), 2)
     is_problem(shared.request("POST", f"/v1/tasks/{task}/cancel"), 409, "task_over")
@@ -40,9 +40,9 @@ def test_cancelled_task_stops_within_a_second(shared):
 def test_client_that_goes_away_cancels(shared):
     connection = shared.connect()
     connection.request("POST", "/v1/ocr", pdf(100))
-    wait_for(lambda: shared.get("/v1/pool").json["documents"]["in_work"] == 1)
+    wait_for(lambda: shared.get("/v1/pool").json["leases"]["held"] == 1)
     connection.close()
-    wait_for(lambda: shared.get("/v1/pool").json["documents"]["in_work"] == 0, 2)
+    wait_for(lambda: shared.get("/v1/pool").json["leases"]["held"] == 0, 2)
     wait_for(lambda: not {"bitmap", "drawing", "result"} & set(shared.get("/v1/memory").json["ledger"]["kinds"]), 2)
 
 
@@ -84,7 +84,7 @@ def test_grace_is_bounded(tmp_path):
     with Server(tmp_path / "data", "--grace", 1) as server:
         connection = server.connect()
         connection.request("POST", "/v1/ocr", pdf(400))
-        wait_for(lambda: server.get("/v1/pool").json["documents"]["in_work"] == 1)
+        wait_for(lambda: server.get("/v1/pool").json["leases"]["held"] == 1)
         start = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - start < 8

@@ -170,7 +170,7 @@ def test_a_load_starts_a_worker_and_counts_outlive_it(tmp_path):
         assert gone["state"] == "absent" and gone["charged"] == 0 and gone["loads"] == model["loads"] == 1
         loaded = read(server, f"/v1/models/{model['id']}/load", "POST")
         assert loaded["state"] == "ready" and loaded["loads"] == 2
-        assert server.get("/v1/pool").json["worker"]["starts"] == 2
+        assert server.get("/v1/pool").json["instances"][0]["starts"] == 2
 
 
 def test_a_worker_that_dies_under_an_order_is_told(tmp_path):
@@ -195,7 +195,7 @@ def test_a_worker_that_hangs_under_an_order_is_ended(tmp_path):
         model = of_role(server, "detect")["id"]
         os.kill(worker_of(server), signal.SIGSTOP)
         is_problem(server.request("POST", f"/v1/models/{model}/load"), 500, "worker_crashed")
-        assert server.get("/v1/pool").json["worker"]["hangs"] == 1
+        assert server.get("/v1/pool").json["instances"][0]["hangs"] == 1
         start_worker(server)
 
 

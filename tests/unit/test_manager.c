@@ -319,6 +319,24 @@ static void wait_idle(struct stand *stand) {
     assert_int_equal(charged(stand), 0);
 }
 
+/* Uses that go unnoticed do not keep a model. */
+static void wait_idle_in_use(struct stand *stand) {
+    struct manager_state state;
+    models_teardown(&stand->manager);
+    stand->manager = new_manager(stand, stand->models, SECOND / 5, 0);
+    assert_int_equal(model_load(stand->manager, ROLE_CLASSIFY, soon()), 0);
+    read_state(stand, &state);
+    for (int i = 0; i < 200 && state.state[ROLE_CLASSIFY] == MODEL_READY; i++) {
+        struct model_handle handle = {0};
+        take_model(stand, ROLE_CLASSIFY, &handle);
+        handle.unnoticed = true;
+        model_release(&handle);
+        usleep(50000);
+        read_state(stand, &state);
+    }
+    assert_int_not_equal(state.state[ROLE_CLASSIFY], MODEL_READY);
+}
+
 /* A model may have a time-out of its own: it goes while the others stay. */
 static void wait_idle_alone(struct stand *stand) {
     struct manager_state state;
@@ -339,6 +357,7 @@ static void wait_idle_alone(struct stand *stand) {
 static void test_idle_timeout(void **state) {
     (void)state;
     each_engine(wait_idle);
+    each_engine(wait_idle_in_use);
     each_engine(wait_idle_alone);
 }
 

@@ -59,6 +59,8 @@ static void wrong_wishes_say_what_is_expected(void **state) {
         {"pages", "", "from 1 to 1000 bytes"},
         {"name", "a\nb", "without control characters"},
         {"key", "", "from 1 to 255 bytes"},
+        {"device", "tpu", "device: tpu is no device"},
+        {"device", "gpu1000", "from 3 to 6 bytes"},
         {"colour", "red", "there is no option \"colour\""},
     };
     struct wish wish cleanup(wish_done) = {0};
@@ -343,7 +345,8 @@ static void cancelling_ends_it_wherever_it_is(void **state) {
     restart(fixture);
     assert_state(fixture, runs.id, TASK_CANCELLED, "cancelled");
     struct queue_place place;
-    assert_false(tasks_waiting(fixture->tasks, &place));
+    int device;
+    assert_false(tasks_waiting(fixture->tasks, &place, &device));
 }
 
 static void removing_leaves_nothing(void **state) {
