@@ -118,7 +118,9 @@ static void read_geometry(struct entry *entry, struct model_spec *spec) {
     case ROLE_TABLE:
         spec->long_side = read_size(entry, "long_side", 2048);
         break;
+    case ROLE_READ: /* its models are what Tesseract's folder has */
     case ROLE_COUNT:
+        refuse(entry, "role", "one of a model with a file");
         break;
     }
 }

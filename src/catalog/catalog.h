@@ -25,7 +25,8 @@ struct memory_prior {
 };
 
 struct model_spec {
-    char *id, *version, *file, *sha256;
+    char *id, *version;
+    char *file, *sha256; /* in the folder of models; read: FOLDER/LANGUAGES, and NULL */
     enum role role;
     uint64_t bytes;
     uint32_t idle; /* seconds without a user after which it is unloaded; 0: as for all */
@@ -42,7 +43,7 @@ struct model_spec {
     float threshold, box_threshold, unclip; /* detect; layout: threshold only */
     bool dilate;                            /* detect */
 
-    struct memory_prior openvino, onnxruntime;
+    struct memory_prior openvino, onnxruntime, tesseract;
 };
 
 struct catalog {

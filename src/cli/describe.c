@@ -34,6 +34,7 @@ static int ask(struct child *worker, const struct options *options, const char *
     json_set_string(question, "op", op);
     json_set_string(question, "engine", options->engine);
     json_set_string(question, "models", options->models);
+    json_set_string(question, "languages", options->lang);
     json_set_int(question, "threads", 1);
     message_send(worker->socket, question, -1);
     struct json *body cleanup(json_drop) = NULL;

@@ -9,9 +9,13 @@
 #ifndef OCTAVO_ENGINE_ENGINE_H
 #define OCTAVO_ENGINE_ENGINE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "document/page.h"
+#include "image/image.h"
 
 enum { TENSOR_RANK = 4, ENGINE_OUTPUTS = 8 /* most outputs of a network */ };
 
@@ -39,6 +43,8 @@ struct engine_kind {
     bool runs_in_caller;
     /* A runner keeps the memory of its largest run until its network is unloaded; else a run gives all back. */
     bool keeps;
+    /* A runner has weights of its own: as many bytes as the network's load has taken, for the first one. */
+    bool exclusive;
 
     /* Loads the library found in folder. ERR_NO_ENGINE with the reason. */
     int (*open)(const char *folder, struct engine **ret);
@@ -59,14 +65,22 @@ struct engine_kind {
      * ERR_BAD_MODEL (an output that is no tensor of floats). */
     int (*run)(struct runner *runner, const struct tensor *input, struct outputs *ret);
     void (*output_free)(struct runner *runner);
+
+    /*
+     * Instead of run(), of an engine that reads pictures by itself; NULL: it computes tensors. The lines in the order
+     * of reading, with words, and numbered by block and row; the caller frees them (page_done()). output_free() follows
+     * as after run(). dpi: 0 if unknown; *cancel (may be NULL) ends it early. ERR_ENGINE, ERR_INTERRUPTED.
+     */
+    int (*read)(struct runner *runner, const struct image *picture, float dpi, const atomic_bool *cancel,
+                struct line **ret, size_t *ret_count);
 };
 
-extern const struct engine_kind engine_onnxruntime, engine_openvino;
+extern const struct engine_kind engine_onnxruntime, engine_openvino, engine_tesseract;
 
-/* All kinds, in the order in which they are tried; NULL at the end. */
+/* All kinds that compute tensors, in the order in which they are tried; NULL at the end. */
 extern const struct engine_kind *const engine_kinds[];
 
-/* The kind of a name, NULL if there is none. */
+/* The kind of a name, of all, NULL if there is none. */
 const struct engine_kind *engine_kind_find(const char *name);
 
 #endif

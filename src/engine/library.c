@@ -22,9 +22,12 @@ static char *find_file(const char *folder, const char *prefix) {
     return path;
 }
 
-int library_load(const char *folder, const char *prefix, const struct library_symbol *symbols, size_t count,
-                 void **ret) {
+int library_load(const char *folder, const char *prefix, bool or_system, const struct library_symbol *symbols,
+                 size_t count, void **ret) {
     char *path cleanup(drop_memory) = find_file(folder, prefix);
+    if (!path && or_system) {
+        path = copy_string(prefix);
+    }
     if (!path) {
         return fail(ERR_NO_ENGINE, "no %s* in %s", prefix, folder);
     }

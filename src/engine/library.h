@@ -2,6 +2,7 @@
 #ifndef OCTAVO_ENGINE_LIBRARY_H
 #define OCTAVO_ENGINE_LIBRARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A function to look up: its name and the address of the function pointer to fill. */
@@ -12,9 +13,10 @@ struct library_symbol {
 
 /*
  * Loads the first file in folder whose name starts with prefix (a library's file carries its version), and fills the
- * symbols. *ret is never unloaded: engines leave threads and handlers behind. ERR_NO_ENGINE with the reason.
+ * symbols, of its own or of what it loads. or_system: where folder has none, prefix is the name of a library that the
+ * system may have. *ret is never unloaded: engines leave threads and handlers behind. ERR_NO_ENGINE with the reason.
  */
-int library_load(const char *folder, const char *prefix, const struct library_symbol *symbols, size_t count,
-                 void **ret);
+int library_load(const char *folder, const char *prefix, bool or_system, const struct library_symbol *symbols,
+                 size_t count, void **ret);
 
 #endif

@@ -55,7 +55,7 @@ static int ort_open(const char *folder, struct engine **ret) {
     const OrtApiBase *(*base)(void);
     const struct library_symbol symbols[] = {{"OrtGetApiBase", &base}};
     void *library;
-    int result = library_load(folder, "libonnxruntime.so", symbols, 1, &library);
+    int result = library_load(folder, "libonnxruntime.so", false, symbols, 1, &library);
     if (result != 0) {
         return result;
     }

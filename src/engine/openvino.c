@@ -95,7 +95,7 @@ static int load_api(const char *folder, struct api *ret) {
 #undef FUNCTION
     };
     void *library;
-    return library_load(folder, "libopenvino_c.so", symbols, array_length(symbols), &library);
+    return library_load(folder, "libopenvino_c.so", false, symbols, array_length(symbols), &library);
 }
 
 static void openvino_close(struct engine *engine) {

@@ -19,7 +19,7 @@ static struct needs needs_of(const struct plan_costs *costs, const struct plan *
     struct needs needs = {0};
     for (size_t i = 0; i < costs->models; i++) {
         uint64_t run = costs->model[i].run[plan->tiles - 1];
-        needs.weights += costs->model[i].weights;
+        needs.weights += costs->model[i].weights * (uint64_t)(costs->model[i].own_weights ? plan->threads : 1);
         needs.loading = larger(needs.loading, costs->model[i].loading);
         needs.run = larger(needs.run, run);
         if (costs->model[i].by_line) {

@@ -32,6 +32,7 @@ struct plan_costs {
         uint64_t weights, loading; /* loaded; beyond that while loading */
         uint64_t run[PLAN_TILES];  /* largest run; for detection by number of tiles - 1, else all alike */
         bool by_line;              /* runs on all threads at once, else one at a time */
+        bool own_weights;          /* each thread has weights of its own */
     } model[PLAN_ROLES];
     bool keeps; /* the engine keeps the memory of a model's largest run on every thread until the model is unloaded */
 };

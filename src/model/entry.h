@@ -25,6 +25,7 @@ struct entry {
     int place; /* in the roster */
     struct seat *seats;
     int seat_count;
+    bool first_taken;     /* the runner that the load has made, where they have weights of their own */
     uint64_t charged;     /* for the weights */
     double load_seconds;  /* of the last load */
     int64_t loaded, used; /* clock of the last load, of the last release */

@@ -24,7 +24,9 @@ static uint64_t predict_what(struct predictor *predictor, const struct model_spe
 }
 
 static const struct memory_prior *prior_of(const struct model_spec *spec, const struct engine_kind *kind) {
-    return kind == &engine_openvino ? &spec->openvino : &spec->onnxruntime;
+    return kind == &engine_openvino    ? &spec->openvino
+           : kind == &engine_tesseract ? &spec->tesseract
+                                       : &spec->onnxruntime;
 }
 
 uint64_t run_predict(struct predictor *predictor, const struct model_spec *spec, const struct engine_kind *kind,
@@ -173,6 +175,7 @@ int entry_load(struct manager *manager, struct entry *entry, int64_t deadline, c
     learn_load(manager, entry, &bill);
     pthread_mutex_lock(&manager->lock);
     settle_load(manager, entry, &bill);
+    entry->first_taken = false;
     entry->loaded = entry->used = clock_now();
     entry->load_seconds = clock_seconds(entry->loaded - begun);
     entry->failures = 0;

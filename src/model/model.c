@@ -84,18 +84,22 @@ int model_check(const struct model_spec *spec, const char *folder) {
     return result != 0 ? result : check_hash(spec, path, &mapping);
 }
 
-int model_open(const struct model_spec *spec, const char *folder, const struct engine_kind *kind, struct engine *engine,
-               int runners, const char *cache, struct model *ret) {
-    char *path cleanup(drop_memory) = format("%s/%s", folder, spec->file);
+/* Checks the file and takes the alphabet from it. */
+static int read_file(const struct model_spec *spec, const char *path, struct model *model) {
     struct mapping mapping cleanup(drop_mapping) = {0};
-    struct model model = {.spec = spec, .kind = kind};
     int result = map_file(spec, path, &mapping);
     if (result == 0) {
         result = check_hash(spec, path, &mapping);
     }
-    if (result == 0) {
-        result = read_characters(&mapping, &model);
-    }
+    return result == 0 ? read_characters(&mapping, model) : result;
+}
+
+int model_open(const struct model_spec *spec, const char *folder, const struct engine_kind *kind, struct engine *engine,
+               int runners, const char *cache, struct model *ret) {
+    bool languages = spec->role == ROLE_READ;
+    char *path cleanup(drop_memory) = languages ? copy_string(spec->file) : format("%s/%s", folder, spec->file);
+    struct model model = {.spec = spec, .kind = kind};
+    int result = languages ? 0 : read_file(spec, path, &model);
     if (result == 0) {
         result = kind->network_load(engine, path, runners, cache, &model.network);
     }

@@ -19,8 +19,9 @@ struct model {
 };
 
 /*
- * Checks the file of spec in folder against its size and hash and loads it; runners and cache as in
- * engine/engine.h. The caller calls model_close(). ERR_NO_MODEL, ERR_BAD_MODEL (file and reason named), ERR_NO_MEMORY.
+ * Checks the file of spec in folder against its size and hash (languages of Tesseract have none) and loads it; runners
+ * and cache as in engine/engine.h. The caller calls model_close(). ERR_NO_MODEL, ERR_BAD_MODEL (file and reason named),
+ * ERR_NO_MEMORY.
  */
 int model_open(const struct model_spec *spec, const char *folder, const struct engine_kind *kind, struct engine *engine,
                int runners, const char *cache, struct model *ret);

@@ -17,6 +17,7 @@ static char *run_key(const struct entry *entry, const struct engine_kind *kind) 
 struct demand {
     uint64_t elements;  /* that the prediction is for */
     uint64_t predicted; /* peak, with what the seat keeps already */
+    uint64_t instance;  /* of extra: for the runner that is made first, if it has weights of its own */
     uint64_t extra;     /* beyond what is charged for the seat */
     uint64_t slack;     /* of it from the manager's slack */
     bool alone;
@@ -30,16 +31,32 @@ static uint64_t elements_of(const struct run_wish *wish) {
     return count;
 }
 
-static struct demand demand_of(struct manager *manager, const struct entry *entry, const struct seat *seat,
+/*
+ * What a seat's first run makes beside: an instance as large as that which the load has made, which is whose comes
+ * first.
+ */
+static uint64_t instance_for(struct manager *manager, struct entry *entry, const struct seat *seat) {
+    uint64_t bytes = 0;
+    if (entry->kind->exclusive && !seat->runner) {
+        pthread_mutex_lock(&manager->lock);
+        bytes = entry->first_taken ? entry->charged : 0;
+        entry->first_taken = true;
+        pthread_mutex_unlock(&manager->lock);
+    }
+    return bytes;
+}
+
+static struct demand demand_of(struct manager *manager, struct entry *entry, const struct seat *seat,
                                const struct run_wish *wish) {
     const struct manager_options *options = &manager->options;
-    struct demand demand = {.elements = elements_of(wish)};
+    struct demand demand = {.elements = elements_of(wish), .instance = instance_for(manager, entry, seat)};
     bool larger = demand.elements > seat->largest;
     if (entry->kind->keeps && !larger) {
         demand.elements = seat->largest;
     }
     demand.predicted = run_predict(options->predictor, entry->spec, entry->kind, demand.elements);
-    demand.extra = demand.predicted > seat->charged ? demand.predicted - seat->charged : 0;
+    uint64_t covered = entry->kind->keeps ? seat->charged : 0;
+    demand.extra = (demand.predicted > covered ? demand.predicted - covered : 0) + demand.instance;
     if (!entry->kind->runs_in_caller && heap_counts() && larger) {
         char *key cleanup(drop_memory) = run_key(entry, entry->kind);
         demand.alone = predict_samples(options->predictor, key) < LEARNED ||
@@ -91,24 +108,41 @@ static int charge(struct manager *manager, const struct run_wish *wish, struct d
     return 0;
 }
 
-static int run_on(const struct entry *entry, struct seat *seat, const struct run_wish *wish, struct outputs *ret) {
-    const struct engine_kind *kind = entry->model.kind;
+static int compute(const struct engine_kind *kind, struct runner *runner, const struct run_wish *wish,
+                   struct outputs *ret) {
     void *input cleanup(drop_memory) = NULL;
     int result = try_alloc(elements_of(wish), sizeof(float), &input);
-    if (result == 0 && !seat->runner) {
-        result = kind->runner_new(entry->model.network, &seat->runner);
-    }
     if (result != 0) {
         return result;
     }
     wish->fill(wish->context, input);
     struct tensor tensor = {.data = input, .rank = TENSOR_RANK};
     memcpy(tensor.shape, wish->shape, sizeof(tensor.shape));
-    return kind->run(seat->runner, &tensor, ret);
+    return kind->run(runner, &tensor, ret);
+}
+
+static int run_on(const struct entry *entry, struct seat *seat, const struct run_wish *wish, struct model_run *ret) {
+    const struct engine_kind *kind = entry->model.kind;
+    int result = seat->runner ? 0 : kind->runner_new(entry->model.network, &seat->runner);
+    if (result != 0) {
+        return result;
+    }
+    return kind->read ? kind->read(seat->runner, wish->picture, wish->dpi, wish->cancel, &ret->lines, &ret->line_count)
+                      : compute(kind, seat->runner, wish, &ret->output);
+}
+
+static int make_instance(const struct entry *entry, struct seat *seat) {
+    struct heap_span span;
+    int64_t peak, kept;
+    heap_begin(&span, false);
+    int result = entry->kind->runner_new(entry->model.network, &seat->runner);
+    heap_end(&span, &peak, &kept);
+    seat->held += kept;
+    return result;
 }
 
 static int run_measured(const struct entry *entry, struct seat *seat, const struct run_wish *wish, bool alone,
-                        struct outputs *ret, int64_t *ret_peak, int64_t *ret_kept) {
+                        struct model_run *ret, int64_t *ret_peak, int64_t *ret_kept) {
     struct heap_span span;
     heap_begin(&span, alone);
     int result = run_on(entry, seat, wish, ret);
@@ -141,11 +175,9 @@ static void settle(struct manager *manager, struct entry *entry, struct model_ru
     ledger_move(options->ledger, options->account, CHARGE_RUN, options->account, CHARGE_KEPT, run->charged,
                 run->alone ? LEDGER_ALL_SEATS : 1);
     pthread_mutex_lock(&manager->lock);
-    if (entry->kind->keeps) {
-        entry->seats[run->seat].charged += run->charged;
-    } else {
-        manager->slack += run->charged;
-    }
+    uint64_t kept = entry->kind->keeps ? run->charged : run->instance;
+    entry->seats[run->seat].charged += kept;
+    manager->slack += run->charged - kept;
     manager->runs--;
     manager->last_run = clock_now();
     pthread_mutex_unlock(&manager->lock);
@@ -167,7 +199,11 @@ int run_begin(struct model_handle *handle, const struct run_wish *wish, struct m
     }
     struct model_run run = {
         .handle = *handle, .seat = wish->seat, .charged = demand.extra, .alone = demand.alone, .open = true};
-    result = run_measured(entry, seat, wish, demand.alone, &run.output, &peak, &kept);
+    if (entry->kind->exclusive && !seat->runner) {
+        result = make_instance(entry, seat);
+        run.instance = result == 0 ? demand.instance : 0;
+    }
+    result = result ? result : run_measured(entry, seat, wish, demand.alone, &run, &peak, &kept);
     if (result != 0) {
         settle(manager, entry, &run);
         return fail(result, "model %s: %s", entry->spec->id, error_detail());

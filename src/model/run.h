@@ -12,10 +12,12 @@
 #include "model/manager.h"
 
 struct model_run {
-    struct outputs output;      /* borrowed until run_end() */
+    struct outputs output; /* borrowed until run_end() */
+    struct line *lines;    /* read on a picture: the caller's */
+    size_t line_count;
     struct model_handle handle; /* a copy: the caller's stays the one that is released */
     int seat;
-    uint64_t charged;
+    uint64_t charged, instance; /* of it for a runner with weights of its own, which stays */
     bool alone, open;
 };
 
@@ -24,10 +26,12 @@ struct run_wish {
     int64_t shape[TENSOR_RANK];                /* of the input, which has four dimensions */
     void (*fill)(void *context, float *input); /* writes the input, once there is room for it */
     void *context;
-    int seat;                  /* which of the model's runners: one thread at a time each */
-    int priority;              /* as in memory/ledger.h */
-    int64_t deadline;          /* of the wait */
-    const atomic_bool *cancel; /* of the wait; may be NULL */
+    const struct image *picture; /* for an engine that reads: its pixels, of the shape, are the input; no fill */
+    float dpi;                   /* of the picture; 0: unknown */
+    int seat;                    /* which of the model's runners: one thread at a time each */
+    int priority;                /* as in memory/ledger.h */
+    int64_t deadline;            /* of the wait */
+    const atomic_bool *cancel;   /* of the wait; may be NULL */
 };
 
 /*
@@ -41,7 +45,7 @@ void run_end(struct model_run *run);
 
 /* Bytes to charge for a run of spec on kind with so many input elements (floats), and for having it loaded. */
 uint64_t run_predict(struct predictor *predictor, const struct model_spec *spec, const struct engine_kind *kind,
-                     uint64_t elements);
+                     uint64_t elements); /* of a picture: bytes */
 uint64_t weights_predict(struct predictor *predictor, const struct model_spec *spec, const struct engine_kind *kind);
 uint64_t loading_predict(struct predictor *predictor, const struct model_spec *spec, const struct engine_kind *kind);
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/memory.h"
 
 const struct model_spec *hand_spec(const struct hand *hand, enum role role) {
     return hand->without & (1U << role) ? NULL : manager_spec(hand->manager, role);
@@ -52,4 +53,26 @@ int hand_run(const struct hand *hand, enum role role, enum stage stage, const st
 void hand_run_end(struct hand_run *run) {
     run_end(&run->run);
     model_release(&run->handle);
+}
+
+int hand_read(const struct hand *hand, const struct image *picture, float dpi, struct stages *stages, struct line **ret,
+              size_t *ret_count) {
+    struct hand_run run cleanup(hand_run_end) = {0};
+    struct run_wish wish = {.shape = {1, picture->channels, picture->height, picture->width},
+                            .picture = picture,
+                            .dpi = dpi,
+                            .seat = hand->seat,
+                            .priority = hand->priority,
+                            .deadline = clock_now() + MODEL_LONGEST_WAIT,
+                            .cancel = hand->cancel};
+    int result = model_acquire(hand->manager, ROLE_READ, wish.deadline, hand->cancel, &run.handle);
+    int64_t start = clock_now();
+    result = result ? result : run_begin(&run.handle, &wish, &run.run);
+    if (result != 0) {
+        return result;
+    }
+    stage_add(stages, STAGE_READ, clock_seconds(clock_now() - start), 1);
+    *ret = run.run.lines;
+    *ret_count = run.run.line_count;
+    return 0;
 }

@@ -37,6 +37,13 @@ struct hand_run {
 int hand_run(const struct hand *hand, enum role role, enum stage stage, const struct image *image, uint32_t width,
              uint32_t height, struct stages *stages, struct hand_run *ret);
 
+/*
+ * Reads a picture with Tesseract: its lines, with words, in pixels of the picture; the caller frees them
+ * (pipeline/reading.c). Errors as model_acquire() and run_begin().
+ */
+int hand_read(const struct hand *hand, const struct image *picture, float dpi, struct stages *stages, struct line **ret,
+              size_t *ret_count);
+
 /* For cleanup(): {0} is left alone. */
 void hand_run_end(struct hand_run *run);
 

@@ -10,6 +10,7 @@
 #include "pipeline/orient.h"
 #include "pipeline/recognise.h"
 #include "pipeline/structure.h"
+#include "pipeline/whole.h"
 
 #define LINE_SCORE 0.5F /* lines read with less confidence are noise more often than text (RapidOCR's text_score) */
 
@@ -30,10 +31,11 @@ struct page_reading {
     struct findings findings;
     struct line_reading *lines;
     size_t count;
+    bool whole; /* the lines come in one piece */
     struct stages stages;
 };
 
-bool role_reads_lines(enum role role) { return role == ROLE_RECOGNISE || role == ROLE_CLASSIFY; }
+bool role_reads_lines(enum role role) { return role == ROLE_RECOGNISE || role == ROLE_CLASSIFY || role == ROLE_READ; }
 
 static int by_width(const void *left, const void *right) {
     const struct line_reading *a = left, *b = right;
@@ -91,8 +93,11 @@ int reading_begin(const struct hand *hand, const struct image *page, uint32_t nu
     struct page_reading *reading = alloc(1, sizeof(*reading));
     *reading = (struct page_reading){.page = *page, .manager = hand->manager, .number = number, .dpi = dpi};
     reading->page.owned = NULL;
+    reading->whole = whole_is_wanted(hand);
     int result = make_upright(hand, reading);
-    if (result == 0) {
+    if (result == 0 && reading->whole) {
+        result = structure_find(hand, &reading->upright, NULL, 0, &reading->stages, &reading->findings);
+    } else if (result == 0) {
         result = find_lines(hand, reading);
     }
     if (result != 0) {
@@ -103,9 +108,26 @@ int reading_begin(const struct hand *hand, const struct image *page, uint32_t nu
     return 0;
 }
 
-size_t reading_lines(const struct page_reading *reading) { return reading->count; }
+size_t reading_lines(const struct page_reading *reading) { return reading->whole ? 1 : reading->count; }
+
+/* The only step of such a page. */
+static int read_whole(const struct hand *hand, struct page_reading *reading) {
+    struct reading *readings cleanup(drop_memory) = NULL;
+    size_t count = 0;
+    int result =
+        whole_read(hand, &reading->upright, reading->dpi, &reading->findings, &reading->stages, &readings, &count);
+    reading->lines = alloc(count, sizeof(*reading->lines));
+    reading->count = count;
+    for (size_t i = 0; i < count; i++) {
+        reading->lines[i].reading = readings[i];
+    }
+    return result;
+}
 
 int reading_line(const struct hand *hand, struct page_reading *reading, size_t index) {
+    if (reading->whole) {
+        return read_whole(hand, reading);
+    }
     struct line_reading *line = &reading->lines[index];
     return recognise_line(hand, &reading->upright, &line->box, &line->stages, &line->reading);
 }

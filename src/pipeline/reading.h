@@ -2,7 +2,7 @@
  * Reading one page, cut into steps that any hand may take:
  *
  *   reading_begin()   one hand: orientation, detection; afterwards the lines are known
- *   reading_line()    any hands at the same time, each line once
+ *   reading_line()    any hands at the same time, each line once; or one for the page as a whole (pipeline/whole.h)
  *   reading_end()     one hand, after all lines: reading order, the page result
  *   reading_free()    at any time after begin, when no step runs
  */

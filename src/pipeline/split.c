@@ -12,7 +12,6 @@
 #define WHITE 0.5F  /* of a line's height: least width of the white that parts two cells; blanks have a third */
 #define TRIM 0.15F  /* of a line's height: above and below are rulings and neighbours */
 #define SLOPE 0.03F /* lines that rise more are left whole */
-enum { MOST_CUTS = 64 };
 
 static uint8_t grey_at(const struct image *page, uint32_t x, uint32_t y) {
     const uint8_t *pixel = page->pixels + (size_t)y * page->stride + (size_t)x * page->channels;
@@ -91,14 +90,14 @@ static bool reaches(const struct area *line, const struct table_cell *cell) {
 
 /* Where to cut the line, from left to right. */
 static size_t cuts_of(const struct image *page, const struct table_grid *grid, const struct area *line,
-                      float cuts[MOST_CUTS]) {
+                      float cuts[STRUCTURE_CUTS]) {
     struct strip strip = strip_of(page, line);
     const struct table_cell *before = NULL;
     size_t count = 0;
     if (strip.left >= strip.right || strip.top >= strip.bottom) {
         return 0;
     }
-    for (size_t i = 0; i < grid->count && count < MOST_CUTS; i++) {
+    for (size_t i = 0; i < grid->count && count < STRUCTURE_CUTS; i++) {
         const struct table_cell *cell = &grid->cells[i];
         if (!reaches(line, cell)) {
             continue;
@@ -153,15 +152,21 @@ static const struct table_grid *table_at(const struct findings *findings, const 
     return NULL;
 }
 
+size_t structure_cuts(const struct image *page, const struct findings *findings, const struct quad *box,
+                      float ret[STRUCTURE_CUTS]) {
+    struct area line = upright(box);
+    const struct table_grid *grid = table_at(findings, box, &line);
+    return grid ? cuts_of(page, grid, &line, ret) : 0;
+}
+
 void structure_split(const struct image *page, const struct findings *findings, struct quad **boxes, size_t *count) {
     struct quad *pieces = NULL;
     size_t piece_count = 0;
     for (size_t i = 0; i < *count; i++) {
         const struct quad *box = &(*boxes)[i];
         struct area line = upright(box);
-        const struct table_grid *grid = table_at(findings, box, &line);
-        float cuts[MOST_CUTS], from = line.left;
-        size_t cut_count = grid ? cuts_of(page, grid, &line, cuts) : 0;
+        float cuts[STRUCTURE_CUTS], from = line.left;
+        size_t cut_count = structure_cuts(page, findings, box, cuts);
         pieces = resize(pieces, piece_count + cut_count + 1, sizeof(*pieces));
         for (size_t k = 0; k < cut_count; k++) {
             pieces[piece_count++] = piece_of(box, from, cuts[k]);

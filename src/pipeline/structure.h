@@ -36,6 +36,12 @@ int structure_find(const struct hand *hand, const struct image *page, const stru
  */
 void structure_split(const struct image *page, const struct findings *findings, struct quad **boxes, size_t *count);
 
+enum { STRUCTURE_CUTS = 64 /* most in one line */ };
+
+/* Where that would cut one box, from left to right; returns how often. */
+size_t structure_cuts(const struct image *page, const struct findings *findings, const struct quad *box,
+                      float ret[STRUCTURE_CUTS]);
+
 /*
  * Puts the lines of page into reading order, row and block numbered, makes its regions, and fills the cells of tables
  * with the text of their lines. Tables stand in the order as wholes; what the layout calls header or footer, at the

@@ -22,6 +22,7 @@ struct page;
 /* Texts are borrowed while the pool lives. Times are seconds. */
 struct pool_conf {
     const char *engine, *models, *version; /* as in "setup"; models and version may be NULL */
+    const char *languages;                 /* of Tesseract */
     int64_t threads;                       /* engine threads of a worker */
     int64_t tiles;                         /* of detection at the least; 0: as memory allows */
     struct switches switches;              /* of most documents: what a worker is made ready for */

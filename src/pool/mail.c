@@ -29,6 +29,7 @@ void mail_start(int socket, const struct core *core, int account, uint64_t bytes
     json_set_string(body, "engine", core->conf->engine);
     json_set_string(body, "models", core->conf->models);
     json_set_string(body, "version", core->conf->version);
+    json_set_string(body, "languages", core->conf->languages);
     json_set_int(body, "threads", core->conf->threads);
     json_set_int(body, "account", account);
     json_set_int(body, "bytes", (int64_t)bytes);

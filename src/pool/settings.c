@@ -32,6 +32,7 @@ struct pool_conf settings_of_pool(const struct options *options) {
     return (struct pool_conf){.engine = options->engine,
                               .models = options->models,
                               .version = options->ocr_version,
+                              .languages = options->lang,
                               .threads = options->threads,
                               .seats = options->max_runs,
                               .jobs = options->jobs,

@@ -41,7 +41,7 @@ char *calibrate_processor(void) {
 char *calibrate_stamp(const struct places *places, const struct model_spec *spec) {
     struct buffer key = {0};
     char *processor cleanup(drop_memory) = calibrate_processor();
-    buffer_add_format(&key, "%s; %.12s", processor, spec->sha256);
+    buffer_add_format(&key, "%s; %.12s", processor, spec ? spec->sha256 : "");
     for (size_t i = 0; engine_kinds[i]; i++) {
         char *folder cleanup(drop_memory) = format("%s/%s", places->engines, engine_kinds[i]->name);
         struct stat status;

@@ -20,8 +20,8 @@ int calibrate_choose(const struct places *places, const struct model_spec *spec,
                      const struct engine_kind **ret);
 
 /*
- * What such measurements depend on, as text: processor, engines (by their folders' time of change), model. Caller
- * frees.
+ * What such measurements depend on, as text: processor, engines (by their folders' time of change), model
+ * (NULL: none). Caller frees.
  */
 char *calibrate_stamp(const struct places *places, const struct model_spec *spec);
 

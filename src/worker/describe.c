@@ -1,6 +1,7 @@
 #include "worker/describe.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -10,6 +11,7 @@
 #include "engine/engine.h"
 #include "model/model.h"
 #include "worker/calibrate.h"
+#include "worker/languages.h"
 
 /* The features that decide how fast the engines are. */
 static struct json *describe_cpu(void) {
@@ -37,23 +39,29 @@ static struct json *describe_cpu(void) {
     return cpu;
 }
 
+static struct json *describe_engine(const struct places *places, const struct engine_kind *kind) {
+    struct json *entry = json_object_new();
+    char *folder cleanup(drop_memory) = format("%s/%s", places->engines, kind->name);
+    struct engine *engine;
+    int result = kind->open(folder, &engine);
+    bool of_system = kind == &engine_tesseract && access(folder, X_OK) != 0;
+    json_set_string(entry, "name", kind->name);
+    json_set_bool(entry, "installed", result == 0);
+    json_set_string(entry, "version", result == 0 ? kind->version(engine) : NULL);
+    json_set_string(entry, "path", of_system ? "the system's library" : folder);
+    json_set_string(entry, "reason", result == 0 ? NULL : error_detail());
+    if (result == 0) {
+        kind->close(engine);
+    }
+    return entry;
+}
+
 static struct json *describe_engines(const struct places *places) {
     struct json *list = json_array_new();
     for (size_t i = 0; engine_kinds[i]; i++) {
-        struct json *entry = json_object_new();
-        char *folder cleanup(drop_memory) = format("%s/%s", places->engines, engine_kinds[i]->name);
-        struct engine *engine;
-        int result = engine_kinds[i]->open(folder, &engine);
-        json_set_string(entry, "name", engine_kinds[i]->name);
-        json_set_bool(entry, "installed", result == 0);
-        json_set_string(entry, "version", result == 0 ? engine_kinds[i]->version(engine) : NULL);
-        json_set_string(entry, "path", folder);
-        json_set_string(entry, "reason", result == 0 ? NULL : error_detail());
-        if (result == 0) {
-            engine_kinds[i]->close(engine);
-        }
-        json_append(list, entry);
+        json_append(list, describe_engine(places, engine_kinds[i]));
     }
+    json_append(list, describe_engine(places, &engine_tesseract));
     return list;
 }
 
@@ -74,6 +82,7 @@ static struct json *describe_models(const struct places *places, const struct ca
         json_set_string(entry, "reason", result == 0 ? NULL : error_detail());
         json_append(list, entry);
     }
+    languages_describe(places, list);
     return list;
 }
 

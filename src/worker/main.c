@@ -224,7 +224,7 @@ static int begin_crew(struct worker *worker, const struct wish *wish) {
 }
 
 static int set_up(struct worker *worker, const struct json *body) {
-    const char *engine = json_string(body, "engine");
+    const char *engine = json_string(body, "engine"), *languages = json_string(body, "languages");
     int64_t threads = json_int(body, "threads", 0), tiles = json_int(body, "tiles", 0);
     if (worker->setup.manager || threads < 1 || threads > MAX_THREADS || tiles < 0 || tiles > PLAN_TILES) {
         return fail(ERR_PROTOCOL, "a second setup, or one with %lld threads and %lld tiles", (long long)threads,
@@ -233,6 +233,7 @@ static int set_up(struct worker *worker, const struct json *body) {
     int64_t bytes = json_int(body, "bytes", 0);
     const struct wish wish = {.engine = engine ? engine : "auto",
                               .version = json_string(body, "version"),
+                              .languages = languages ? languages : "eng",
                               .threads = (int)threads,
                               .tiles = (int)tiles,
                               .switches = switches_from_json(body),

@@ -14,9 +14,14 @@
     1600 /* pixels; lines that are wider as the network sees them are rare: their runs wait for room                   \
           */
 
+#define USUAL_PAGE 4000000 /* pixels of a page that is read as a whole: A4 at 200 dpi; larger runs wait likewise */
+
 /* Of a worker that has opened the engine; measured as PSS. */
 static struct prior baseline_prior(const struct engine_kind *kind, bool second) {
-    return (struct prior){.a = second ? 100e6 : kind == &engine_openvino ? 75e6 : 40e6};
+    return (struct prior){.a = second                      ? 100e6
+                               : kind == &engine_openvino  ? 75e6
+                               : kind == &engine_tesseract ? 20e6
+                                                           : 40e6};
 }
 
 static char *baseline_key(const struct engine_kind *kind, bool second) {
@@ -25,7 +30,8 @@ static char *baseline_key(const struct engine_kind *kind, bool second) {
 }
 
 const struct engine_kind *planner_kind(const struct model_spec *spec, const struct engine_kind *kind) {
-    return spec && spec->only_onnxruntime ? &engine_onnxruntime : kind;
+    bool reads = spec && spec->role == ROLE_READ;
+    return spec && !reads && (spec->only_onnxruntime || kind->read) ? &engine_onnxruntime : kind;
 }
 
 uint64_t planner_baseline(struct predictor *predictor, const struct engine_kind *kind, bool second) {
@@ -53,14 +59,24 @@ uint64_t planner_largest(const struct model_spec *spec, int tiles) {
         return UINT64_C(3) * (spec->max_width < USUAL_WIDTH ? spec->max_width : USUAL_WIDTH) * spec->height;
     case ROLE_TABLE:
         return UINT64_C(3) * spec->long_side * spec->long_side;
+    case ROLE_READ:
+        return UINT64_C(3) * USUAL_PAGE;
     case ROLE_COUNT:
         break;
     }
     return 0;
 }
 
+bool planner_second(const struct model_spec *const specs[ROLE_COUNT], const struct engine_kind *kind) {
+    bool second = false;
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        second = second || planner_kind(specs[role], kind) != kind;
+    }
+    return second;
+}
+
 static struct plan_costs costs_of(const struct planner *planner, const struct engine_kind *kind) {
-    bool second = planner->both || planner_kind(planner->specs[ROLE_TABLE], kind) != kind;
+    bool second = planner->both || planner_second(planner->specs, kind);
     struct plan_costs costs = {
         .engine = kind->name, .baseline = planner_baseline(planner->predictor, kind, second), .keeps = kind->keeps};
     for (int role = 0; role < ROLE_COUNT; role++) {
@@ -73,6 +89,7 @@ static struct plan_costs costs_of(const struct planner *planner, const struct en
         model->weights = weights_predict(planner->predictor, spec, runs);
         model->loading = loading_predict(planner->predictor, spec, runs);
         model->by_line = role_reads_lines((enum role)role);
+        model->own_weights = runs->exclusive;
         for (int tiles = 1; tiles <= PLAN_TILES; tiles++) {
             int least = tiles > planner->tiles ? tiles : planner->tiles;
             model->run[tiles - 1] = run_predict(planner->predictor, spec, runs, planner_largest(spec, least));

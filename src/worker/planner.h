@@ -39,6 +39,9 @@ uint64_t planner_largest(const struct model_spec *spec, int tiles);
 /* The engine that runs the model, NULL for none, where all that can run on kind do. */
 const struct engine_kind *planner_kind(const struct model_spec *spec, const struct engine_kind *kind);
 
+/* Whether one of the models, by their role, needs ONNX Runtime beside kind. */
+bool planner_second(const struct model_spec *const specs[ROLE_COUNT], const struct engine_kind *kind);
+
 /* What a process takes with the engine (second: and the other one beside it) open and no model, and what it took.
  * Bytes.
  */

@@ -14,6 +14,7 @@
 #include "memory/tree.h"
 #include "pipeline/reading.h"
 #include "worker/calibrate.h"
+#include "worker/languages.h"
 
 #define PREDICTIONS "predictions.json"
 #define LOAD_PATIENCE INT64_C(60000000000) /* nanoseconds to wait for memory at the start */
@@ -110,8 +111,8 @@ static int choose_stage(struct setup *setup, enum stage_switch which, const char
     return 0;
 }
 
-/* Detection and recognition of one version, and the stages. */
-static int choose_models(struct setup *setup, const struct wish *wish) {
+/* Detection and recognition of one version. */
+static int choose_lines(struct setup *setup, const struct wish *wish) {
     static const enum role always[] = {ROLE_RECOGNISE, ROLE_DETECT};
     const char *version = wish->version;
     int result = 0;
@@ -121,8 +122,25 @@ static int choose_models(struct setup *setup, const struct wish *wish) {
         setup->planner.specs[role] = setup->specs[role];
         version = result == 0 ? setup->specs[role]->version : version;
     }
+    return result;
+}
+
+/* Tesseract's languages. */
+static int choose_reader(struct setup *setup, const struct wish *wish) {
+    int result = languages_choose(&setup->places, wish->languages, &setup->reader);
+    setup->specs[ROLE_READ] = setup->planner.specs[ROLE_READ] = result == 0 ? &setup->reader : NULL;
+    return result;
+}
+
+/* What reads text, and the stages; there are no lines to turn where pages are read as wholes. */
+static int choose_models(struct setup *setup, const struct wish *wish) {
+    bool reads = strcmp(wish->engine, engine_tesseract.name) == 0;
+    int result = reads ? choose_reader(setup, wish) : choose_lines(setup, wish);
     for (int i = 0; i < SWITCH_COUNT && result == 0; i++) {
         result = choose_stage(setup, (enum stage_switch)i, wish->switches.to[i]);
+    }
+    if (reads) {
+        setup->specs[ROLE_CLASSIFY] = setup->planner.specs[ROLE_CLASSIFY] = NULL;
     }
     return result;
 }
@@ -173,7 +191,11 @@ static char *predictions_path(const struct setup *setup) {
 
 static void load_predictions(struct setup *setup) {
     char *path cleanup(drop_memory) = predictions_path(setup);
-    setup->stamp = calibrate_stamp(&setup->places, setup->planner.specs[ROLE_RECOGNISE]);
+    const struct model_spec *recogniser = setup->planner.specs[ROLE_RECOGNISE];
+    if (!recogniser) { /* what all engines have learned is kept together */
+        (void)catalog_choose(&setup->catalog, ROLE_RECOGNISE, NULL, setup->places.models, &recogniser);
+    }
+    setup->stamp = calibrate_stamp(&setup->places, recogniser);
     if (path) {
         (void)predict_load(setup->predictor, path, setup->stamp); /* without them the priors count */
     }
@@ -239,7 +261,8 @@ static bool has_folder(const struct setup *setup, const struct engine_kind *kind
 static int open_engine(struct setup *setup) {
     setup->kind = setup->planned.kind;
     for (size_t i = 0; engine_kinds[i]; i++) {
-        if (engine_kinds[i] != setup->kind && has_folder(setup, engine_kinds[i])) {
+        bool fits = !setup->kind->read || engine_kinds[i] == &engine_onnxruntime;
+        if (fits && engine_kinds[i] != setup->kind && has_folder(setup, engine_kinds[i])) {
             setup->second_kind = engine_kinds[i];
         }
     }
@@ -259,19 +282,22 @@ static int open_second(struct setup *setup, const struct engine_kind *kind) {
     return result;
 }
 
-/* Tables are left out where ONNX Runtime is not installed and need not be. */
-static int open_for_tables(struct setup *setup, const struct wish *wish) {
-    const struct engine_kind *kind = planner_kind(setup->specs[ROLE_TABLE], setup->kind);
-    bool planned = setup->planner.specs[ROLE_TABLE] != NULL;
-    int result = kind == setup->kind          ? 0
-                 : planned                    ? open_second(setup, kind)
-                 : setup->second_kind == kind ? 0
-                                              : fail(ERR_NO_ENGINE, "%s is not installed", kind->name);
+/* The models that need ONNX Runtime are left out where it is not installed and need not be. */
+static int open_for_models(struct setup *setup, const struct wish *wish) {
+    const struct engine_kind *needed = &engine_onnxruntime;
+    int result = !planner_second(setup->specs, setup->kind)          ? 0
+                 : planner_second(setup->planner.specs, setup->kind) ? open_second(setup, needed)
+                 : setup->second_kind == needed                      ? 0
+                                                : fail(ERR_NO_ENGINE, "%s is not installed", needed->name);
     if (result == 0 || strcmp(wish->switches.to[SWITCH_LAYOUT], "on") == 0) {
         return result;
     }
-    note_missing(setup, SWITCH_LAYOUT);
-    setup->specs[ROLE_TABLE] = setup->planner.specs[ROLE_TABLE] = NULL;
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (planner_kind(setup->specs[role], setup->kind) != setup->kind) {
+            note_missing(setup, role == ROLE_ORIENT ? SWITCH_ORIENT : SWITCH_LAYOUT);
+            setup->specs[role] = setup->planner.specs[role] = NULL;
+        }
+    }
     return 0;
 }
 
@@ -307,7 +333,8 @@ static void add_models(struct setup *setup, const struct wish *wish) {
         if (usual == setup->kind) {
             manager_add(setup->manager, spec, runners);
         }
-        if (setup->second_kind && (usual == setup->second_kind || !spec->only_onnxruntime)) {
+        bool on_both = !spec->only_onnxruntime && !setup->kind->read;
+        if (setup->second_kind && (usual == setup->second_kind || on_both)) {
             manager_add_on(setup->manager, spec, runners, setup->second_kind, atomic_load(&setup->second));
         }
     }
@@ -351,7 +378,7 @@ int setup_load(const struct wish *wish, struct setup *setup) {
     setup->planner.predictor = setup->predictor;
     result = planner_choose(&setup->planner, wish->bytes, &setup->planned);
     result = result ? result : open_engine(setup);
-    result = result ? result : open_for_tables(setup, wish);
+    result = result ? result : open_for_models(setup, wish);
     setup->heap = heap_live();
     result = result ? result : open_manager(setup, wish);
     if (result != 0) {
@@ -379,15 +406,21 @@ int setup_plan(struct setup *setup, uint64_t bytes) {
     return result;
 }
 
+/* The other engine that pages may ask for: where pages are read as wholes there is none for their lines. */
+static const struct engine_kind *other_kind(const struct setup *setup) {
+    return setup->kind->read ? NULL : setup->second_kind;
+}
+
 int setup_plan_on(const struct setup *setup, const char *engine, const struct engine_kind **ret_kind,
                   struct page_plan *ret) {
     bool usual = !engine || strcmp(engine, "auto") == 0 || strcmp(engine, setup->kind->name) == 0;
-    if (!usual && !(setup->second_kind && strcmp(engine, setup->second_kind->name) == 0)) {
+    const struct engine_kind *other = other_kind(setup);
+    if (!usual && !(other && strcmp(engine, other->name) == 0)) {
         return fail(ERR_NO_ENGINE, "%s is not installed", engine);
     }
-    *ret_kind = usual ? NULL : setup->second_kind;
+    *ret_kind = usual ? NULL : other;
     struct planner planner = setup->planner;
-    planner.kinds[0] = setup->second_kind;
+    planner.kinds[0] = other;
     planner.kind_count = 1;
     planner.both = true;
     struct planned planned = {0};
@@ -397,8 +430,8 @@ int setup_plan_on(const struct setup *setup, const char *engine, const struct en
 }
 
 char *setup_engines(const struct setup *setup) {
-    return format("%s%s%s", setup->kind->name, setup->second_kind ? "," : "",
-                  setup->second_kind ? setup->second_kind->name : "");
+    const struct engine_kind *other = other_kind(setup);
+    return format("%s%s%s", setup->kind->name, other ? "," : "", other ? other->name : "");
 }
 
 void setup_done(struct setup *setup) {
@@ -419,6 +452,7 @@ void setup_done(struct setup *setup) {
     ledger_drop(&setup->ledger);
     recorder_drop(&setup->recorder);
     roster_drop(&setup->roster);
+    languages_done(&setup->reader);
     catalog_done(&setup->catalog);
     places_done(&setup->places);
     *setup = (struct setup){0};

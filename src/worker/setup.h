@@ -11,10 +11,11 @@
 #include "worker/planner.h"
 
 struct wish {
-    const char *engine;  /* name, or "auto" */
-    const char *version; /* of the text models, or NULL for the first installed */
-    int threads;         /* runs side by side */
-    int tiles;           /* of detection at the least; 0: as memory allows */
+    const char *engine;    /* name, or "auto" */
+    const char *version;   /* of the text models, or NULL for the first installed */
+    const char *languages; /* of Tesseract: "eng+deu" */
+    int threads;           /* runs side by side */
+    int tiles;             /* of detection at the least; 0: as memory allows */
     /* "auto": the stage is planned with where its models are installed; "on": it is an error where they are not. */
     struct switches switches;
     uint64_t bytes;    /* to plan with */
@@ -30,7 +31,8 @@ struct setup {
     struct roster *roster;     /* of the front process; NULL: it shared none */
     int account;
     struct predictor *predictor;
-    char *stamp; /* what the predictions belong to */
+    char *stamp;              /* what the predictions belong to */
+    struct model_spec reader; /* Tesseract's, where that is the engine */
     struct planner planner;
     struct planned planned;
     uint64_t bytes;                             /* of the last plan */

@@ -91,7 +91,7 @@ def test_help_of_a_command_fits_80_columns_and_agrees_with_the_documentation(com
     (["ocr", "-f", "odt", "a"], "--format odt: text|json|markdown|html|hocr|alto|page|csv|xlsx|zip is expected"),
     (["ocr", "--dpi", "20", "a"], "--dpi 20: a whole number from 36 to 1200 is expected"),
     (["ocr", "--pages", "0", "a"], "--pages 0: page numbers from 1 are expected"),
-    (["ocr", "--engine", "x", "a"], "--engine x: one of auto|openvino|onnxruntime is expected"),
+    (["ocr", "--engine", "x", "a"], "--engine x: one of auto|openvino|onnxruntime|tesseract is expected"),
     (["ocr", "--memory", "lots", "a"], "--memory lots: a whole number from 1M to 1024T is expected"),
     (["ocr", "--threads", "0", "a"], "--threads 0: a whole number from 1 to 256 is expected"),
     (["ocr", "--nonsense", "a"], "--nonsense: there is no such option"),
@@ -367,7 +367,7 @@ def test_doctor(models):
     assert "documents can be read, with " in run.stdout
     told = json.loads(octavo("doctor", "--json").stdout)
     assert told["verdict"]["ready"] is True and told["limits"]["physical"] > 0
-    assert {engine["name"] for engine in told["engines"]} == {"openvino", "onnxruntime"}
+    assert {engine["name"] for engine in told["engines"]} == {"openvino", "onnxruntime", "tesseract"}
 
 
 def test_doctor_without_models_is_69(tmp_path):

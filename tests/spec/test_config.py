@@ -101,7 +101,7 @@ def test_check_counts_what_is_set(file):
     ("limits:\n  pages: none\n", "2: limits.pages: none: a whole number from 1 to 1000000 is expected"),
     ("memory.limit: 4GB\n", "1: memory.limit: 4GB: a whole number from 1M to 1024T is expected"),
     ("guard:\n  high: 101\n", "2: guard.high: 101: a number from 50 to 100 is expected"),
-    ("engine: tesseract\n", "1: engine: tesseract: one of auto|openvino|onnxruntime is expected"),
+    ("engine: abacus\n", "1: engine: abacus: one of auto|openvino|onnxruntime|tesseract is expected"),
     ("limits:\n  page: 3\n", "2: limits.page: there is no such key; is limits.pages meant?"),
     ("colour: red\n", "1: colour: there is no such key"),
     ("limits: 3\n", "1: limits: it is a section: keys are expected below it"),
@@ -131,7 +131,7 @@ def test_everything_that_is_wrong_is_told(file):
     run = config("check", "--config", path, OCTAVO_WORKER_THREADS="0", OCTAVO_ENGINE="fast")
     assert run.returncode == 78
     assert sorted(run.stderr.splitlines()) == sorted([
-        "octavo: OCTAVO_ENGINE=fast: one of auto|openvino|onnxruntime is expected",
+        "octavo: OCTAVO_ENGINE=fast: one of auto|openvino|onnxruntime|tesseract is expected",
         "octavo: OCTAVO_WORKER_THREADS=0: a whole number from 1 to 256 is expected",
         f"octavo: {path}:2: limits.pages: none: a whole number from 1 to 1000000 is expected",
         f"octavo: {path}:3: limits.page: there is no such key; is limits.pages meant?",

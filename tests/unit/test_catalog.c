@@ -55,7 +55,7 @@ static void the_shipped_catalog_is_sound(void **state) {
             assert_string_not_equal(catalog.specs[i].id, catalog.specs[j].id);
         }
     }
-    for (int role = 0; role < ROLE_COUNT; role++) {
+    for (int role = 0; role < ROLE_READ; role++) {
         assert_true(seen[role]);
     }
     catalog_done(&catalog);

@@ -196,7 +196,7 @@ static void test_transitions(void **state) {
 /* Life */
 
 static void load_and_unload(struct stand *stand) {
-    for (int role = 0; role < ROLE_COUNT; role++) {
+    for (int role = 0; role < ROLE_READ; role++) {
         struct model_handle handle = {0};
         take_model(stand, (enum role)role, &handle);
         uint64_t first = run_once(&handle, (enum role)role);
@@ -215,8 +215,8 @@ static void load_and_unload(struct stand *stand) {
     }
     struct manager_state state;
     read_state(stand, &state);
-    assert_int_equal(state.loads, 2 * ROLE_COUNT);
-    assert_int_equal(state.unloads, 2 * ROLE_COUNT);
+    assert_int_equal(state.loads, 2 * ROLE_READ);
+    assert_int_equal(state.unloads, 2 * ROLE_READ);
     assert_int_equal(state.illegal + state.failures + state.deficit + (uint64_t)state.handles, 0);
     assert_int_equal(recorder_count(stand->recorder, EVENT_LOAD), state.loads);
 }

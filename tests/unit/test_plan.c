@@ -53,6 +53,24 @@ static void floors_are_sums(void **state) {
     assert_int_equal(floor_of(1, 1, 4, true), 50 + 25 + 90);
 }
 
+/* Threads with weights of their own give way before models are loaded one at a time. */
+static void weights_of_threads_add_up(void **state) {
+    (void)state;
+    const struct plan_costs reader = {
+        .engine = "reader",
+        .baseline = 20,
+        .models = 2,
+        .model = {{.weights = 15, .loading = 5, .run = {30, 30, 30, 30}, .by_line = true, .own_weights = true},
+                  {.weights = 8, .loading = 4, .run = {6, 6, 6, 6}}}};
+    struct plan plan = {.threads = 3, .tiles = 1};
+    assert_int_equal(plan_floor(&reader, &plan), 20 + 3 * 15 + 8 + 30);
+    assert_int_equal(plan_comfort(&reader, &plan), 20 + 3 * 15 + 8 + 3 * 30 + 6 + 5);
+    assert_int_equal(plan_choose(&reader, 1, 3, 20 + 2 * 15 + 8 + 30, &plan), 0);
+    assert_true(plan.threads == 2 && !plan.swapping);
+    assert_int_equal(plan_choose(&reader, 1, 3, 20 + 15 + 30, &plan), 0);
+    assert_true(plan.threads == 1 && plan.swapping);
+}
+
 static void comfort_has_room_for_all_at_once(void **state) {
     (void)state;
     assert_int_equal(comfort_of(0, 4, 1, false), floor_of(0, 4, 1, false));
@@ -187,6 +205,7 @@ static void plan_is_told_as_json(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floors_are_sums),
+        cmocka_unit_test(weights_of_threads_add_up),
         cmocka_unit_test(comfort_has_room_for_all_at_once),
         cmocka_unit_test(smaller_plans_come_in_order),
         cmocka_unit_test(fewer_threads_may_save_tiles),

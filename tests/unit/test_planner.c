@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "model/run.h"
 #include "worker/planner.h"
 
 #include <cmocka.h>
@@ -62,6 +63,33 @@ static void test_plans_shrink(void **state) {
     tear_down(&bench);
 }
 
+/* Beside ONNX Runtime, which its other models need. */
+static void test_a_reader(void **state) {
+    (void)state;
+    struct bench bench;
+    struct planned planned;
+    struct model_spec reader = {.id = (char[]){"reader"},
+                                .role = ROLE_READ,
+                                .tesseract = {.weights = 15e6, .loading = 5e6, .run = {14e6, 2.5}}};
+    set_up(&bench, &engine_tesseract, NULL);
+    bench.planner.specs[ROLE_DETECT] = bench.planner.specs[ROLE_RECOGNISE] = bench.planner.specs[ROLE_CLASSIFY] = NULL;
+    bench.planner.specs[ROLE_READ] = &reader;
+    assert_true(planner_second(bench.planner.specs, &engine_tesseract));
+    assert_ptr_equal(planner_kind(&reader, &engine_tesseract), &engine_tesseract);
+    assert_ptr_equal(planner_kind(bench.planner.specs[ROLE_ORIENT], &engine_tesseract), &engine_onnxruntime);
+    shrink(&bench);
+    assert_int_equal(planner_choose(&bench.planner, 1000 * MEGABYTE, &planned), 0);
+    uint64_t floor = planned.floor;
+    bench.planner.threads = 3;
+    assert_int_equal(planner_choose(&bench.planner, 1000 * MEGABYTE, &planned), 0);
+    assert_int_equal(planned.floor - floor, weights_predict(bench.planner.predictor, &reader, &engine_tesseract));
+    for (int role = 0; role < ROLE_READ; role++) {
+        bench.planner.specs[role] = NULL;
+    }
+    assert_false(planner_second(bench.planner.specs, &engine_tesseract));
+    tear_down(&bench);
+}
+
 static void test_the_leaner_engine_comes_last(void **state) {
     (void)state;
     struct bench bench;
@@ -102,6 +130,7 @@ static void test_more_tiles_are_smaller(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plans_shrink),
+        cmocka_unit_test(test_a_reader),
         cmocka_unit_test(test_the_leaner_engine_comes_last),
         cmocka_unit_test(test_tiles_that_are_wished_for),
         cmocka_unit_test(test_more_tiles_are_smaller),

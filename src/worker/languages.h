@@ -1,0 +1,20 @@
+/* Tesseract's languages as models. One thread. */
+#ifndef OCTAVO_WORKER_LANGUAGES_H
+#define OCTAVO_WORKER_LANGUAGES_H
+
+#include "catalog/catalog.h"
+#include "catalog/places.h"
+
+struct json;
+
+/*
+ * The model that reads these languages ("eng+deu"), found in the folder tessdata of the models or where the system has
+ * them (engine/tessdata.h). The caller calls languages_done(). ERR_USAGE, ERR_NO_MODEL.
+ */
+int languages_choose(const struct places *places, const char *languages, struct model_spec *ret);
+void languages_done(struct model_spec *spec);
+
+/* Adds what `octavo models` tells of each language. */
+void languages_describe(const struct places *places, struct json *list);
+
+#endif
