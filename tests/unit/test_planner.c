@@ -77,7 +77,6 @@ static void test_a_reader(void **state) {
     assert_true(planner_second(bench.planner.specs, &engine_tesseract));
     assert_ptr_equal(planner_kind(&reader, &engine_tesseract), &engine_tesseract);
     assert_ptr_equal(planner_kind(bench.planner.specs[ROLE_ORIENT], &engine_tesseract), &engine_onnxruntime);
-    shrink(&bench);
     assert_int_equal(planner_choose(&bench.planner, 1000 * MEGABYTE, &planned), 0);
     uint64_t floor = planned.floor;
     bench.planner.threads = 3;
@@ -87,6 +86,8 @@ static void test_a_reader(void **state) {
         bench.planner.specs[role] = NULL;
     }
     assert_false(planner_second(bench.planner.specs, &engine_tesseract));
+    bench.planner.threads = 2;
+    shrink(&bench);
     tear_down(&bench);
 }
 
