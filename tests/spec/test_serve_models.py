@@ -218,8 +218,8 @@ def test_a_raster_that_cannot_be_started_is_tried_again(tmp_path):
         assert line.ask("GET", "/readyz") == (200, {"ready": True, "reasons": []})
         used = len(os.listdir(f"/proc/{server.process.pid}/fd"))
         before = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
-        # What is sent, the task's copy of it and the raster's have a place; the raster's sockets have none.
-        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 4, before[1]))
+        # The task's copy of the document and the raster's have a place; its sockets have none.
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 2, before[1]))
         status, task = line.ask("POST", "/v1/tasks", LETTER.read_bytes())
         assert status == 201, task
         deadline = time.monotonic() + 20
@@ -242,7 +242,7 @@ def test_what_is_read_at_once_ends_trouble_too(tmp_path):
         line.ask("GET", "/readyz")
         used = len(os.listdir(f"/proc/{server.process.pid}/fd"))
         before = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 4, before[1]))
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 2, before[1]))
         status, problem = line.ask("POST", "/v1/ocr", LETTER.read_bytes())
         assert (status, problem["code"]) == (503, "process"), problem
         assert line.ask("GET", "/readyz")[0] == 503
