@@ -55,6 +55,15 @@ void page_done(struct page *page) {
     *page = (struct page){0};
 }
 
+size_t word_total(const struct line *line) { return line->word_count > 0 ? line->word_count : 1; }
+
+struct word word_at(const struct line *line, size_t i) {
+    if (line->word_count > 0) {
+        return line->words[i];
+    }
+    return (struct word){.length = (uint32_t)strlen(line->text), .score = line->score, .quad = line->quad};
+}
+
 /* Writing */
 
 struct json *quad_to_json(const struct quad *quad) {
@@ -189,10 +198,24 @@ int quad_from_json(const struct json *polygon, struct quad *ret) {
     return i == 4 ? 0 : bad_result("polygon");
 }
 
+/* Bytes of the blanks, wide ones (U+3000) included, with which text begins. */
+static size_t blanks(const char *text) {
+    size_t length = 0;
+    for (;;) {
+        if (text[length] == ' ') {
+            length++;
+        } else if (strncmp(text + length, "\xE3\x80\x80", 3) == 0) {
+            length += 3;
+        } else {
+            return length;
+        }
+    }
+}
+
 /* Where word stands in the line's text: after nothing but blanks from *at on, which becomes its end. */
 static int place_word(const char *line, const char *word, size_t *at, struct word *ret) {
     size_t length = word ? strlen(word) : 0;
-    *at += strspn(line + *at, " ");
+    *at += blanks(line + *at);
     if (length == 0 || strncmp(line + *at, word, length) != 0 || *at + length > UINT32_MAX) {
         return bad_result("word");
     }

@@ -112,6 +112,10 @@ struct page {
 /* Adds a copy of warning. */
 void page_warn(struct page *page, const char *warning);
 
+/* Word i of a line; a line without words is one. There are word_total(). */
+size_t word_total(const struct line *line);
+struct word word_at(const struct line *line, size_t i);
+
 /* Frees the contents. */
 void region_done(struct region *region);
 void page_done(struct page *page);

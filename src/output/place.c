@@ -1,7 +1,6 @@
 #include "output/place.h"
 
 #include <math.h>
-#include <string.h>
 
 long place_within(float value, uint32_t high) { return lroundf(fminf(fmaxf(value, 0), (float)high)); }
 
@@ -33,13 +32,4 @@ size_t block_end(const struct page *page, size_t first) {
         end++;
     }
     return end;
-}
-
-size_t word_total(const struct line *line) { return line->word_count > 0 ? line->word_count : 1; }
-
-struct word word_at(const struct line *line, size_t i) {
-    if (line->word_count > 0) {
-        return line->words[i];
-    }
-    return (struct word){.length = (uint32_t)strlen(line->text), .score = line->score, .quad = line->quad};
 }

@@ -23,8 +23,4 @@ struct box box_of_lines(const struct page *page, size_t first, size_t end);
 /* The line after the last one of the block that begins at first. */
 size_t block_end(const struct page *page, size_t first);
 
-/* Word i of a line; a line without words is one. There are word_total(). */
-size_t word_total(const struct line *line);
-struct word word_at(const struct line *line, size_t i);
-
 #endif

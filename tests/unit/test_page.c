@@ -99,6 +99,22 @@ static void page_comes_back_as_it_was(void **state) {
     page_done(&back);
 }
 
+static void words_may_be_apart_by_a_wide_blank(void **state) {
+    (void)state;
+    struct page page = sample(), back = {0};
+    free(page.lines[0].text);
+    page.lines[0].text = copy_string("一 \u3000二");
+    page.lines[0].words[0].length = 3;
+    page.lines[0].words[1].start = 7;
+    page.lines[0].words[1].length = 3;
+    struct json *json = page_to_json(&page, true);
+    assert_int_equal(page_from_json(json, &back), 0);
+    assert_int_equal(back.lines[0].words[1].start, 7);
+    json_drop(&json);
+    page_done(&page);
+    page_done(&back);
+}
+
 static void unknown_resolution_is_null(void **state) {
     (void)state;
     struct page page = {.number = 1, .width = 1, .height = 1}, back = {0};
@@ -204,8 +220,11 @@ static void schema_has_the_types(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(page_comes_back_as_it_was), cmocka_unit_test(unknown_resolution_is_null),
-        cmocka_unit_test(foreign_pages_are_refused), cmocka_unit_test(stages_add_up),
+        cmocka_unit_test(page_comes_back_as_it_was),
+        cmocka_unit_test(words_may_be_apart_by_a_wide_blank),
+        cmocka_unit_test(unknown_resolution_is_null),
+        cmocka_unit_test(foreign_pages_are_refused),
+        cmocka_unit_test(stages_add_up),
         cmocka_unit_test(schema_has_the_types),
     };
     return cmocka_run_group_tests_name("page", tests, NULL, NULL);
