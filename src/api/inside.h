@@ -46,6 +46,9 @@ int api_choose_output(const struct http_request *request, struct selection *ret)
 /* The one of these types that an Accept header likes best, the last one of equals; -1: none. types ends with NULL. */
 int api_choose_type(const char *accept, const char *const types[]);
 
+/* Answers with all of a file (copied); its length is not told. */
+void api_answer_file(struct http_request *request, const char *type, int fd);
+
 /* A whole number within bounds from a parameter; fallback if it is not there. ERR_BAD_REQUEST. */
 int api_number(const struct http_request *request, const char *name, int64_t low, int64_t high, int64_t fallback,
                int64_t *ret);

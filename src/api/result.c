@@ -1,11 +1,15 @@
 /* Results of tasks and pages, in the format that is asked for. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "api/inside.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 
@@ -79,6 +83,47 @@ int api_choose_output(const struct http_request *request, struct selection *ret)
         *ret = selection;
     }
     return result;
+}
+
+/* Files */
+
+struct file_stream {
+    int fd;
+    off_t at;
+};
+
+static enum http_next next_chunk(void *context, struct buffer *to) {
+    struct file_stream *stream = context;
+    char chunk[65536];
+    ssize_t got;
+    do {
+        got = pread(stream->fd, chunk, sizeof(chunk), stream->at);
+    } while (got < 0 && errno == EINTR);
+    if (got <= 0) {
+        return got == 0 ? HTTP_END : HTTP_CUT;
+    }
+    buffer_add(to, chunk, (size_t)got);
+    stream->at += got;
+    return HTTP_MORE;
+}
+
+static void end_chunks(void *context) {
+    struct file_stream *stream = context;
+    drop_fd(&stream->fd);
+    free(stream);
+}
+
+void api_answer_file(struct http_request *request, const char *type, int fd) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0) {
+        fail(ERR_STORE, "%s", strerror(errno));
+        http_answer_problem(request, ERR_STORE, error_detail());
+        return;
+    }
+    struct file_stream *file = alloc(1, sizeof(*file));
+    *file = (struct file_stream){.fd = copy};
+    const struct http_stream stream = {.next = next_chunk, .end = end_chunks, .context = file};
+    http_answer_stream(request, 200, type, &stream);
 }
 
 /* The result of a task, page by page from the store */
@@ -191,6 +236,20 @@ static struct result_stream *stream_new(struct api *api, struct http_request *re
     return stream;
 }
 
+static void answer_pdf(struct api *api, struct http_request *request, const struct task_row *row,
+                       const struct selection *selection) {
+    int fd cleanup(drop_fd) = -1;
+    int result = blobs_read_pdf(tasks_blobs(api->tasks), row->id, &fd);
+    if (result != 0) {
+        bool unasked = result == ERR_NOT_FOUND;
+        http_answer_problem(request, result,
+                            unasked ? "no PDF was made of this document; send it with the option pdf=1"
+                                    : error_detail());
+        return;
+    }
+    api_answer_file(request, selection_type(selection), fd);
+}
+
 void api_result(void *context, struct http_request *request) {
     struct api *api = context;
     struct task_row row cleanup(task_row_done) = {0};
@@ -205,11 +264,15 @@ void api_result(void *context, struct http_request *request) {
         http_answer_problem(request, result, error_detail());
         return;
     }
+    http_set_header(request, "Octavo-Complete", row.state == TASK_DONE ? "true" : "false");
+    if (selection.outputs[0]->by_raster) {
+        answer_pdf(api, request, &row, &selection);
+        return;
+    }
     struct result_stream *pieces = stream_new(api, request, &row);
     const struct page_source source = {.next = next_stored, .context = pieces};
     pieces->writer = writer_new(&selection, &pieces->head, &pieces->sum, &source);
     const struct http_stream stream = {.next = next_piece, .end = end_pieces, .context = pieces};
-    http_set_header(request, "Octavo-Complete", pieces->row.state == TASK_DONE ? "true" : "false");
     http_answer_stream(request, 200, selection_type(&selection), &stream);
 }
 
@@ -248,6 +311,9 @@ void api_page(void *context, struct http_request *request) {
     size_t length = 0;
     uint32_t page = 0;
     int result = api_choose_output(request, &selection);
+    if (result == 0 && selection.outputs[0]->by_raster) {
+        result = fail(ERR_BAD_REQUEST, "format: a PDF is made of whole documents only");
+    }
     result = result ? result : read_number(http_argument(request, 1), &page);
     result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     result = result ? result : tasks_read_page(api->tasks, &row, page, &text, &length);

@@ -70,7 +70,9 @@ static int read_head(struct upload *upload, const struct http_request *request) 
     }
     result = result ? result : check_callback(upload);
     if (result == 0 && upload->at_once) {
-        return api_choose_output(request, &upload->selection);
+        result = api_choose_output(request, &upload->selection);
+        upload->wish.pdf = result == 0 && upload->selection.outputs[0]->by_raster;
+        return result;
     }
     return result ? result : tasks_check_room(api->tasks, 1, http_body_bytes(request));
 }
@@ -336,6 +338,10 @@ static void answer_direct(struct upload *upload, struct http_request *request) {
     struct direct *direct = &upload->direct;
     if (direct->error != 0) {
         http_answer_problem(request, direct->error, direct->detail);
+        return;
+    }
+    if (upload->selection.outputs[0]->by_raster) {
+        api_answer_file(request, selection_type(&upload->selection), direct->job->edition.fd);
         return;
     }
     struct buffer text = {0};

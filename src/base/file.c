@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -78,13 +79,30 @@ int file_write(int fd, const void *bytes, size_t length) {
     return 0;
 }
 
-int file_replace(const char *path, const void *bytes, size_t length) {
+int file_copy(int from, int to) {
+    char chunk[65536];
+    off_t at = 0;
+    for (;;) {
+        ssize_t got = pread(from, chunk, sizeof(chunk), at);
+        if (got < 0 && errno != EINTR) {
+            return fail(ERR_OUTPUT, "%s", strerror(errno));
+        }
+        int result = got > 0 ? file_write(to, chunk, (size_t)got) : 0;
+        if (got == 0 || result != 0) {
+            return result;
+        }
+        at += got > 0 ? got : 0;
+    }
+}
+
+/* Replaces path by bytes, or where they are NULL by the file from. */
+static int replace(const char *path, const void *bytes, size_t length, int from) {
     char *draft cleanup(drop_memory) = format("%s.%ld.part", path, (long)getpid());
     int fd cleanup(drop_fd) = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) {
         return fail(ERR_OUTPUT, "%s: %s", path, strerror(errno));
     }
-    int result = file_write(fd, bytes, length);
+    int result = bytes ? file_write(fd, bytes, length) : file_copy(from, fd);
     if (result == 0 && rename(draft, path) != 0) {
         result = fail(ERR_OUTPUT, "%s", strerror(errno));
     }
@@ -92,6 +110,28 @@ int file_replace(const char *path, const void *bytes, size_t length) {
         unlink(draft);
         return fail(result, "%s: %s", path, error_detail());
     }
+    return 0;
+}
+
+int file_replace(const char *path, const void *bytes, size_t length) {
+    return replace(path, bytes ? bytes : "", length, -1);
+}
+
+int file_replace_by(const char *path, int from) { return replace(path, NULL, 0, from); }
+
+int file_scratch(const char *folder, int *ret_fd) {
+    int fd cleanup(drop_fd) = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0) { /* the file system has no such files */
+        char *name cleanup(drop_memory) = format("%s/.octavo-XXXXXX", folder);
+        fd = mkostemp(name, O_CLOEXEC);
+        if (fd >= 0) {
+            unlink(name);
+        }
+    }
+    if (fd < 0) {
+        return fail(ERR_OUTPUT, "folder %s: %s", folder, strerror(errno));
+    }
+    *ret_fd = take_fd(&fd);
     return 0;
 }
 

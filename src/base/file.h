@@ -22,6 +22,15 @@ int file_write(int fd, const void *bytes, size_t length);
 /* Replaces path by bytes in one step: a reader sees the old or the new file. ERR_OUTPUT. */
 int file_replace(const char *path, const void *bytes, size_t length);
 
+/* As file_replace(), by all that the file from has. */
+int file_replace_by(const char *path, int from);
+
+/* Writes all of the file from, its start included, to the end of to. ERR_OUTPUT. */
+int file_copy(int from, int to);
+
+/* A file of the folder without a name: it is gone when *ret_fd and its copies are closed. ERR_OUTPUT. */
+int file_scratch(const char *folder, int *ret_fd);
+
 /* Makes a folder with its parents, if they are missing; new ones can be used by their owner only. ERR_OUTPUT. */
 int file_make_folder(const char *path);
 

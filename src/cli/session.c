@@ -80,7 +80,7 @@ static void deliver(struct session *session, struct job *job) {
         tell_page_warnings(job);
     }
     if (job->result.page_count > 0) {
-        int result = target_write(session->options, job->owner, job->device, job->inode, &job->result);
+        int result = target_write(session->options, job->owner, job);
         if (result != 0) {
             job->error = result;
             job->error_page = 0;
@@ -158,6 +158,20 @@ static bool has_place(struct session *session) {
     return pool_acquire(&session->pool, session->next.state ? &session->next.wish : &wish, &session->next) == 0;
 }
 
+/* Where the PDF is wanted, a file for it. Without one all else is read and written. */
+static void want_edition(const struct session *session, struct job *job) {
+    int fd cleanup(drop_fd) = -1;
+    if (!options_list_has(session->options->format, "pdf")) {
+        return;
+    }
+    int result = target_scratch(session->options, &fd);
+    result = result ? result : job_want_edition(job, fd);
+    if (result != 0) {
+        job->error = result;
+        job->error_detail = copy_string(error_detail());
+    }
+}
+
 static void begin_jobs(struct session *session) {
     while (has_file(session) && has_place(session)) {
         size_t index = session->begun++;
@@ -165,6 +179,7 @@ static void begin_jobs(struct session *session) {
         char *line cleanup(drop_memory) = fed ? feed_next(&session->feed) : NULL;
         struct job *job = job_new(fed ? line : session->options->files[index], &session->wish);
         job->owner = fed ? add_name(session, line) : session->names[index];
+        want_edition(session, job);
         pool_add(&session->pool, job, &session->next);
     }
 }

@@ -86,12 +86,24 @@ int target_prepare(const char *folder) {
     return access(folder, W_OK | X_OK) == 0 ? 0 : fail(ERR_OUTPUT, "folder %s: %s", folder, strerror(errno));
 }
 
-static int write_file(const char *path, dev_t device, ino_t inode, const struct buffer *text) {
+int target_scratch(const struct options *options, int *ret_fd) {
+    const char *folder = options->output ? options->output : getenv("TMPDIR");
+    return file_scratch(folder && *folder ? folder : "/tmp", ret_fd);
+}
+
+/* What is to be written: text, or where it is NULL a file. */
+struct contents {
+    const struct buffer *text;
+    int fd;
+};
+
+static int write_file(const char *path, const struct job *job, struct contents contents) {
     struct stat status;
-    if (stat(path, &status) == 0 && status.st_dev == device && status.st_ino == inode) {
+    if (stat(path, &status) == 0 && status.st_dev == job->device && status.st_ino == job->inode) {
         return fail(ERR_OUTPUT, "%s is the file that was read", path);
     }
-    return file_replace(path, text->data, text->length);
+    return contents.text ? file_replace(path, contents.text->data, contents.text->length)
+                         : file_replace_by(path, contents.fd);
 }
 
 const char *target_contradiction(const struct options *options, const char *file) {
@@ -110,49 +122,63 @@ const char *target_contradiction(const struct options *options, const char *file
 }
 
 /* One file: NAME.EXTENSION, or standard output where there is no folder. */
-static int write_selection(const struct options *options, const char *name, dev_t device, ino_t inode,
+static int write_contents(const struct options *options, const char *name, const struct job *job,
+                          const struct selection *selection, struct contents contents) {
+    if (options->output) {
+        char *path cleanup(drop_memory) = format("%s/%s.%s", options->output, name, selection_extension(selection));
+        return write_file(path, job, contents);
+    }
+    int status = contents.text ? file_write(STDOUT_FILENO, contents.text->data, contents.text->length)
+                               : file_copy(contents.fd, STDOUT_FILENO);
+    return status ? fail(status, "standard output: %s", error_detail()) : 0;
+}
+
+static int write_selection(const struct options *options, const char *name, const struct job *job,
                            const struct selection *selection, const struct result *result) {
     struct buffer text cleanup(buffer_done) = {0};
     int status = output_write(selection, result, &text);
-    if (status != 0) {
-        return status;
-    }
-    if (!options->output) {
-        status = file_write(STDOUT_FILENO, text.data, text.length);
-        return status ? fail(status, "standard output: %s", error_detail()) : 0;
-    }
-    char *path cleanup(drop_memory) = format("%s/%s.%s", options->output, name, selection_extension(selection));
-    return write_file(path, device, inode, &text);
+    return status ? status : write_contents(options, name, job, selection, (struct contents){.text = &text});
 }
 
 /* One file for each page: NAME-NUMBER.EXTENSION. */
-static int write_pages(const struct options *options, const char *name, dev_t device, ino_t inode,
-                       const struct selection *selection, const struct result *result) {
+static int write_pages(const struct options *options, const char *name, const struct job *job,
+                       const struct selection *selection) {
     int status = 0;
-    for (size_t i = 0; i < result->page_count && status == 0; i++) {
-        struct result page = *result;
-        page.pages = &result->pages[i];
+    for (size_t i = 0; i < job->result.page_count && status == 0; i++) {
+        struct result page = job->result;
+        page.pages = &job->result.pages[i];
         page.page_count = 1;
         char *numbered cleanup(drop_memory) = format("%s-%u", name, page.pages->number);
-        status = write_selection(options, numbered, device, inode, selection, &page);
+        status = write_selection(options, numbered, job, selection, &page);
     }
     return status;
 }
 
-int target_write(const struct options *options, const char *name, dev_t device, ino_t inode,
-                 const struct result *result) {
+/* A file already; why there is none is told with the job's end. */
+static int write_pdf(const struct options *options, const char *name, const struct job *job,
+                     const struct selection *selection) {
+    const struct contents contents = {.fd = job->edition.fd};
+    return job->edition.state == EDITION_DONE ? write_contents(options, name, job, selection, contents) : 0;
+}
+
+int target_write(const struct options *options, const char *name, const struct job *job) {
     struct selection all;
     int status = selection_read(options->format, options->words, &all);
     if (status == 0 && !options->output) {
-        status = selection_expect_file(&all, (uint32_t)result->page_count);
+        status = selection_expect_file(&all, (uint32_t)job->result.page_count);
     }
-    if (status != 0 || !options->output || all.zip) {
-        return status ? status : write_selection(options, name, device, inode, &all, result);
+    if (status != 0 || all.zip) {
+        return status ? status : write_selection(options, name, job, &all, &job->result);
     }
     for (size_t i = 0; i < all.count && status == 0; i++) {
         const struct selection one = {.outputs = {all.outputs[i]}, .count = 1, .words = options->words};
-        bool pages = all.outputs[i]->page_files && result->page_total > 1;
-        status = (pages ? write_pages : write_selection)(options, name, device, inode, &one, result);
+        if (all.outputs[i]->by_raster) {
+            status = write_pdf(options, name, job, &one);
+        } else if (all.outputs[i]->page_files && options->output && job->result.page_total > 1) {
+            status = write_pages(options, name, job, &one);
+        } else {
+            status = write_selection(options, name, job, &one, &job->result);
+        }
     }
     return status;
 }

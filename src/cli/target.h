@@ -3,10 +3,9 @@
 #define OCTAVO_CLI_TARGET_H
 
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "conf/options.h"
-#include "document/result.h"
+#include "pool/job.h"
 
 /*
  * Names for the results of files: the file name less its last extension ("stdin" for "-"). Those that would collide
@@ -25,12 +24,14 @@ int target_prepare(const char *folder);
  * them; NULL if nothing is. Borrowed until the next fail(). */
 const char *target_contradiction(const struct options *options, const char *file);
 
+/* A file without a name for a PDF that is on its way: beside the others, or where temporary files are. ERR_OUTPUT. */
+int target_scratch(const struct options *options, int *ret_fd);
+
 /*
- * Writes result in every format that options ask for, or in an archive of them all: as NAME.EXTENSION in the folder of
- * --output, replacing what was there in one step, or to standard output. The file that was read (its device and inode)
- * is never replaced. ERR_OUTPUT; ERR_SEVERAL_FILES for standard output.
+ * Writes the job's result in every format that options ask for, or in an archive of them all: as NAME.EXTENSION in the
+ * folder of --output, replacing what was there in one step, or to standard output. The file that was read is never
+ * replaced. A PDF that could not be made is left out. ERR_OUTPUT; ERR_SEVERAL_FILES for standard output.
  */
-int target_write(const struct options *options, const char *name, dev_t device, ino_t inode,
-                 const struct result *result);
+int target_write(const struct options *options, const char *name, const struct job *job);
 
 #endif

@@ -18,6 +18,12 @@
 
 /* Of those that a client takes alike the last is chosen (api/result.c): text before all text, JSON before all. */
 const struct output outputs[] = {
+    {.word = "pdf",
+     .extension = "pdf",
+     .type = "application/pdf",
+     .needs_words = true,
+     .binary = true,
+     .by_raster = true},
     {.word = "xlsx",
      .extension = "xlsx",
      .type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -98,6 +104,9 @@ int selection_read(const char *formats, bool words, struct selection *ret) {
     }
     if (selection.count == 0) {
         return fail(ERR_BAD_REQUEST, "format: zip packs other formats, as in text,json,zip");
+    }
+    if (selection.zip && options_list_has(formats, "pdf")) {
+        return fail(ERR_BAD_REQUEST, "format: zip does not pack pdf, which is made in a file of its own");
     }
     *ret = selection;
     return 0;

@@ -35,6 +35,7 @@ struct output {
     void (*page_with_words)(const struct page *page, bool first, struct buffer *to);
     void (*tail)(struct buffer *to);
     const struct output_state *state; /* in place of these, or NULL */
+    bool by_raster; /* made from the document by the process that decodes it (pool/edition.h): none of all these */
 };
 
 /* All formats, save zip, which packs them; the last has a NULL word. */
@@ -53,7 +54,7 @@ struct selection {
     bool words;
 };
 
-/* Reads words with commas between. ERR_BAD_REQUEST: one is unknown, or zip stands alone. */
+/* Reads words with commas between. ERR_BAD_REQUEST: one is unknown, or zip stands alone or with pdf. */
 int selection_read(const char *formats, bool words, struct selection *ret);
 
 /* Whether it gives one file of a document of so many pages. ERR_SEVERAL_FILES. */

@@ -47,6 +47,11 @@ struct pool_events {
      * A page was read. True: it was taken care of and is not kept in the job's result. NULL: all are kept.
      */
     bool (*page_read)(void *context, struct job *job, const struct page *page);
+    /*
+     * The text of the first page after a number that was read and not kept in the job's result, *ret_page 0 if there is
+     * none; the pool frees *ret. NULL: all are kept.
+     */
+    int (*page_kept)(void *context, struct job *job, uint32_t after, uint32_t *ret_page, char **ret);
     /* A page cannot be read; the others of its document are. */
     void (*page_failed)(void *context, const struct job *job, uint32_t page, int error, const char *detail);
     /* About a document as a whole. */

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "memory/tree.h"
+#include "pool/file.h"
 #include "pool/supervisor.h"
 #include "process/message.h"
 
@@ -32,6 +33,7 @@ struct job *job_new(const char *file, const struct job_wish *wish) {
                         .account = -1,
                         .opening = {.ticket = -1},
                         .drawing = {.ticket = -1},
+                        .edition = {.fd = -1},
                         .deadline = INT64_MAX};
     job->result.name = utf8_valid_copy(file, strlen(file));
     return job;
@@ -68,7 +70,7 @@ void sheet_done(struct sheet *sheet, struct core *core) {
     *sheet = (struct sheet){0};
 }
 
-static void expect_answer(struct job *job) { job->deadline = clock_now() + job->wish->page_timeout * POOL_SECOND; }
+void job_expect_answer(struct job *job) { job->deadline = clock_now() + job->wish->page_timeout * POOL_SECOND; }
 
 /* Ends the raster: all that it holds is credited with its account. */
 static void end_raster(struct job *job, struct core *core, struct obituary *ret_obituary) {
@@ -82,6 +84,8 @@ static void end_raster(struct job *job, struct core *core, struct obituary *ret_
     job->account = -1;
     job->asked = false;
 }
+
+void job_end_raster(struct job *job, struct core *core) { end_raster(job, core, NULL); }
 
 void job_fail(struct job *job, struct core *core, int error, uint32_t page, const char *detail) {
     if (job->state == JOB_ENDING || job->state == JOB_OVER) {
@@ -101,31 +105,6 @@ void job_fail(struct job *job, struct core *core, int error, uint32_t page, cons
 }
 
 /* Opening */
-
-/* Opens without waiting for a writer of a pipe: reading waits for one, and that is the raster's, which has a limit. */
-static int open_file(struct job *job, int *ret) {
-    bool is_stdin = strcmp(job->file, "-") == 0;
-    int fd cleanup(drop_fd) = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-                                       : open(job->file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        return fail(ERR_NO_INPUT, "%s", strerror(errno));
-    }
-    if (S_ISDIR(status.st_mode)) {
-        return fail(ERR_NO_INPUT, "%s", strerror(EISDIR));
-    }
-    if (!is_stdin) {
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-    }
-    job->device = status.st_dev;
-    job->inode = status.st_ino;
-    if (S_ISREG(status.st_mode)) {
-        job->result.bytes = (uint64_t)status.st_size;
-        job->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    }
-    *ret = take_fd(&fd);
-    return 0;
-}
 
 static void send_open(const struct job *job, int fd) {
     struct json *body cleanup(json_drop) = json_object_new();
@@ -148,7 +127,7 @@ static int start_raster(struct job *job, struct core *core) {
         fd = fcntl(job->fd, F_DUPFD_CLOEXEC, 3);
         result = fd < 0 ? fail(ERR_PROCESS, "starting octavo-raster: %s", strerror(errno)) : 0;
     } else {
-        result = open_file(job, &fd);
+        result = file_of_job(job, &fd);
     }
     result = result ? result : child_start("octavo-raster", &job->raster);
     result = result ? result : ledger_open_account(core->ledger, "raster", job->raster.pid, &job->account);
@@ -162,21 +141,12 @@ static int start_raster(struct job *job, struct core *core) {
     return 0;
 }
 
-static bool comes_through_pipe(const struct job *job) {
-    struct stat status;
-    bool is_stdin = strcmp(job->file, "-") == 0;
-    if (job->fd >= 0) { /* a regular file */
-        return false;
-    }
-    return (is_stdin ? fstat(STDIN_FILENO, &status) : stat(job->file, &status)) == 0 && !S_ISREG(status.st_mode);
-}
-
 /*
  * A first document may take what there is; the next ones leave room to draw a page, or all would be open and none could
  * go on.
  */
 static void open_when_it_fits(struct job *job, struct core *core, bool others_open) {
-    uint64_t bytes = RASTER_BYTES + (comes_through_pipe(job) ? PIPE_BYTES : 0);
+    uint64_t bytes = RASTER_BYTES + (job_comes_through_pipe(job) ? PIPE_BYTES : 0);
     uint64_t beside = others_open ? 2 * admission_first_grant(claim_room(core)) : 0;
     int result = claim_ask(&job->opening, core, core->account, CHARGE_DOCUMENT, bytes, 0, beside, job->wish->priority);
     if (result == 1) {
@@ -190,7 +160,7 @@ static void open_when_it_fits(struct job *job, struct core *core, bool others_op
         job_fail(job, core, result, 0, error_detail());
         return;
     }
-    expect_answer(job);
+    job_expect_answer(job);
 }
 
 /* What the raster holds while it rests; of a pipe, what is beyond the usual is the document. */
@@ -210,6 +180,14 @@ static void note_baseline(const struct job *job, struct core *core) {
 void job_warn(struct job *job, const struct core *core, const char *warning) {
     result_warn(&job->result, warning);
     core->events->warning(core->events->context, job, warning);
+}
+
+void job_warn_all(struct job *job, const struct core *core, const struct json *warnings) {
+    for (const struct json *member = json_first(warnings); member; member = json_next(member)) {
+        if (json_as_string(member)) {
+            job_warn(job, core, json_as_string(member));
+        }
+    }
 }
 
 static void fail_as_told(struct job *job, struct core *core, const struct json *message) {
@@ -262,12 +240,7 @@ static int take_opened(struct job *job, struct core *core, const struct json *me
     job->result.format = copy_string(json_string(message, "format"));
     job->result.page_total = (uint32_t)total;
     job->result.pages = alloc(job->wanted, sizeof(*job->result.pages));
-    const struct json *warnings = json_at(message, "warnings");
-    for (const struct json *member = json_first(warnings); member; member = json_next(member)) {
-        if (json_as_string(member)) {
-            job_warn(job, core, json_as_string(member));
-        }
-    }
+    job_warn_all(job, core, json_at(message, "warnings"));
     job->state = JOB_READING;
     return 0;
 }
@@ -284,6 +257,7 @@ static bool is_suspect(const struct job *job, uint32_t page) {
 /* The memory of the bitmap is the front's from now on, what was needed to draw it is free. */
 static void charge_bitmap(struct job *job, struct core *core, uint64_t bytes) {
     uint64_t granted = job->drawing.request.bytes;
+    job->edition.most = granted > job->edition.most ? granted : job->edition.most;
     uint64_t moved = granted < bytes ? granted : bytes;
     ledger_move(core->ledger, job->account, CHARGE_DRAWING, core->account, CHARGE_BITMAP, moved, 0);
     ledger_credit(core->ledger, job->account, CHARGE_DRAWING, granted - moved, 0);
@@ -353,6 +327,10 @@ static int take_message(struct job *job, struct core *core, struct json **messag
         fail_as_told(job, core, *message);
         return 0;
     }
+    if (job->edition.state == EDITION_WRITING) {
+        edition_take(job, core, *message);
+        return 0;
+    }
     if (job->state == JOB_READING && strcmp(op, "page") == 0) {
         return take_page(job, core, message, fd);
     }
@@ -371,6 +349,10 @@ static void bury_raster(struct job *job, struct core *core) {
     uint32_t page = job->asked ? job->page : 0;
     end_raster(job, core, &obituary);
     char *text cleanup(drop_memory) = obituary_text("octavo-raster", &obituary);
+    if (job->edition.state == EDITION_WRITING) {
+        edition_fail(job, core, ERR_RASTER_CRASHED, text);
+        return;
+    }
     job_fail(job, core, ERR_RASTER_CRASHED, page, text);
 }
 
@@ -383,11 +365,11 @@ void job_receive(struct job *job, struct core *core) {
         bury_raster(job, core);
         return;
     }
+    job->deadline = INT64_MAX; /* until something else is asked, or it ends */
     result = result ? result : take_message(job, core, &message, &fd);
     if (result != 0) {
         job_fail(job, core, result, job->asked ? job->page : 0, error_detail());
     }
-    job->deadline = job->state == JOB_ENDING ? job->deadline : INT64_MAX;
 }
 
 /* Pages */
@@ -448,13 +430,19 @@ static void ask_when_it_fits(struct job *job, struct core *core) {
         json_set_int(body, "bytes", (int64_t)job->need);
         message_send(job->raster.socket, body, -1); /* a raster that is gone shows as the end of its socket */
         job->asked = true;
-        expect_answer(job);
+        job_expect_answer(job);
     }
+}
+
+static bool all_read(const struct job *job) {
+    return job->page == 0 && job->sheet.page == 0 && job->in_hand == 0 && next_page(job) == 0;
 }
 
 void job_advance(struct job *job, struct core *core, bool others_open) {
     if (job->state == JOB_WAITING) {
         open_when_it_fits(job, core, others_open);
+    } else if (job->state == JOB_READING && all_read(job) && edition_is_due(job)) {
+        edition_advance(job, core);
     } else if (job->state == JOB_READING) {
         ask_when_it_fits(job, core);
     }
@@ -521,6 +509,8 @@ void job_refuse(struct job *job, struct core *core) {
     int result = claim_refuse(opening ? &job->opening : &job->drawing, core);
     if (opening) {
         job_fail(job, core, result, 0, error_detail());
+    } else if (job->page == 0) {
+        edition_fail(job, core, result, error_detail());
     } else {
         skip_page(job, core, result, error_detail());
     }
@@ -529,7 +519,7 @@ void job_refuse(struct job *job, struct core *core) {
 
 uint64_t job_need(const struct job *job, struct core *core) {
     uint64_t own = job->account >= 0 ? ledger_held(core->ledger, job->account, CHARGE_BASELINE) : RASTER_BYTES;
-    return own + (job->page > 0 ? job->need : 0);
+    return own + (job->page > 0 ? job->need : edition_is_due(job) ? job->edition.need : 0);
 }
 
 bool job_can_park(const struct job *job) {
@@ -546,12 +536,12 @@ void job_park(struct job *job, struct core *core) {
 
 /* Time and end */
 
-static bool all_read(const struct job *job) {
-    return job->page == 0 && job->sheet.page == 0 && job->in_hand == 0 && next_page(job) == 0;
+static char *late_text(int64_t limit, const char *what) {
+    return format("%lld second%s%s", (long long)limit, limit == 1 ? "" : "s", what);
 }
 
 static void fail_late(struct job *job, struct core *core, uint32_t page, int64_t limit, const char *what) {
-    char *detail cleanup(drop_memory) = format("%lld second%s%s", (long long)limit, limit == 1 ? "" : "s", what);
+    char *detail cleanup(drop_memory) = late_text(limit, what);
     job_fail(job, core, ERR_TIMEOUT, page, detail);
 }
 
@@ -560,6 +550,10 @@ void job_tick(struct job *job, struct core *core, int64_t now) {
     if ((job->state == JOB_OPENING || job->asked) && now >= job->deadline) {
         fail_late(job, core, job->asked ? job->page : 0, job->wish->page_timeout, "");
     }
+    if (job->edition.state == EDITION_WRITING && now >= job->deadline) {
+        char *detail cleanup(drop_memory) = late_text(job->wish->page_timeout, " for writing the PDF");
+        edition_fail(job, core, ERR_TIMEOUT, detail);
+    }
     bool lives = job->state != JOB_ENDING && job->state != JOB_OVER;
     if (lives && job->opened > 0 && limit > 0 && now >= job->opened + limit * POOL_SECOND) {
         fail_late(job, core, 0, limit, " for the whole document");
@@ -567,9 +561,10 @@ void job_tick(struct job *job, struct core *core, int64_t now) {
     }
     bool ended = job->state == JOB_ENDING && (job->in_hand == 0 || now >= job->deadline);
     ended = ended || (job->state == JOB_WAITING && job->winding_up && job->in_hand == 0);
-    if (ended || (job->state == JOB_READING && all_read(job))) {
+    if (ended || (job->state == JOB_READING && all_read(job) && !edition_is_due(job))) {
         end_raster(job, core, NULL);
-        job->result.complete = job->state == JOB_READING && job->read == job->wanted;
+        bool left = job->edition.state == EDITION_DUE && job->read > 0;
+        job->result.complete = job->state == JOB_READING && job->read == job->wanted && !left;
         job->state = JOB_OVER;
         job->deadline = INT64_MAX;
         core->moved = now;
@@ -584,6 +579,7 @@ void job_release(struct job *job, struct core *core) {
 void job_free(struct job **job) {
     if (*job) {
         drop_fd(&(*job)->fd);
+        drop_fd(&(*job)->edition.fd);
         result_done(&(*job)->result);
         free((*job)->suspects);
         page_set_done(&(*job)->skipped);

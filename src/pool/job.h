@@ -6,6 +6,8 @@
  *      +--------- parked -----------|-------------------+  |
  *                                   +----- job_fail() -----+--> ENDING --pages at the worker are in, or 0.5 s--> OVER
  *
+ * When all pages were read and the searchable PDF is wanted, it is written before the job is over (pool/edition.h).
+ *
  * A raster is asked for one page ahead: at most one bitmap waits here. A document that is parked gives back its raster,
  * so that another one can go on, and is opened again later. One thread.
  */
@@ -22,6 +24,7 @@
 #include "document/result.h"
 #include "pool/admission.h"
 #include "pool/core.h"
+#include "pool/edition.h"
 #include "pool/lease.h"
 #include "pool/page_set.h"
 #include "process/child.h"
@@ -86,6 +89,7 @@ struct job {
     bool winding_up;          /* no other page is begun */
     bool suits;               /* the worker can do what is wanted: that was asked */
     struct sheet sheet;
+    struct edition edition;
     struct suspect *suspects;
     size_t suspect_count;
     uint32_t in_hand; /* pages at the worker */
@@ -142,8 +146,13 @@ void job_refuse(struct job *job, struct core *core);
 /* The results leave the front's account: they are written, or thrown away. */
 void job_release(struct job *job, struct core *core);
 
-/* Notes a warning about the document as a whole. */
+/* Notes a warning about the document as a whole; all the strings of an array. */
 void job_warn(struct job *job, const struct core *core, const char *warning);
+void job_warn_all(struct job *job, const struct core *core, const struct json *warnings);
+
+/* For pool/edition.c: ends the raster; sets the deadline of an answer. */
+void job_end_raster(struct job *job, struct core *core);
+void job_expect_answer(struct job *job);
 
 /* Frees the job. Its raster has ended and its memory was released. */
 void job_free(struct job **job);

@@ -9,6 +9,11 @@
  *   page    page (from 1), bytes (granted for     page    page, bitmap fields, seconds, warnings[] + memfd
  *           drawing it; 0: no bound)              | page_needs  page, bytes: not drawn, ask again with so many
  *                                                 | page_failed  page, error, detail
+ *   write   bytes (granted for all of the writing)  written | write_needs  bytes: all of it is to be done again
+ *           + descriptor of an empty file             with so many, by another process | write_failed  error, detail
+ *   text    + memfd (page_to_json, with words),     likewise
+ *           pages in their order
+ *   finish                                          finished  warnings[] | likewise
  *   (end of file: leave)
  *
  * front -> worker                               worker -> front

@@ -20,56 +20,9 @@ static struct cost cost_of_png(const unsigned char *bytes, size_t length) {
     return (struct cost){samples[type] * depth + decoded, decoded, type == 0 ? GREY : RGB};
 }
 
-/* ITU-T T.81, annex B: the frame header at at, or the scan header. */
-struct jpeg {
-    uint32_t components, scanned; /* in the frame; in its first scan */
-    uint32_t blocks, most;        /* sum of the sampling factors, and what they would be without subsampling */
-    bool progressive;
-};
-
-static void read_frame(const unsigned char *frame, struct jpeg *jpeg) {
-    uint32_t across = 1, down = 1;
-    jpeg->components = frame[9];
-    jpeg->progressive = (frame[1] & 3) == 2; /* SOF2, 6, 10, 14 */
-    jpeg->blocks = 0;
-    for (uint32_t i = 0; i < jpeg->components; i++) {
-        uint32_t h = frame[11 + 3 * i] >> 4, v = frame[11 + 3 * i] & 15;
-        across = h > across ? h : across;
-        down = v > down ? v : down;
-        jpeg->blocks += h * v;
-    }
-    jpeg->most = across * down;
-}
-
-static struct jpeg read_jpeg(const unsigned char *bytes, size_t length) {
-    struct jpeg jpeg = {.components = 3, .scanned = 3, .blocks = 3, .most = 1};
-    for (size_t at = 2; at + 10 <= length;) {
-        unsigned char marker = bytes[at + 1];
-        size_t size = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
-        if (bytes[at] != 0xff || marker == 0xff) {
-            at++;
-            continue;
-        }
-        if (marker == 0x00 || marker == 0x01 || (marker >= 0xd0 && marker <= 0xd9)) {
-            at += 2;
-            continue;
-        }
-        if (marker == 0xda) {
-            jpeg.scanned = bytes[at + 4];
-            break;
-        }
-        bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
-        if (frame && at + 10 + 3 * (size_t)bytes[at + 9] <= length) {
-            read_frame(bytes + at, &jpeg);
-        }
-        at += 2 + size;
-    }
-    return jpeg;
-}
-
 /* Several scans: libjpeg keeps the coefficients of the whole picture, 16 bits each. */
 static struct cost cost_of_jpeg(const unsigned char *bytes, size_t length) {
-    struct jpeg jpeg = read_jpeg(bytes, length);
+    struct jpeg jpeg = header_jpeg(bytes, length);
     uint32_t decoded = decoded_bits(jpeg.components, 8);
     bool kept = jpeg.progressive || jpeg.scanned < jpeg.components;
     uint32_t coefficients = kept ? (16 * jpeg.blocks + jpeg.most - 1) / jpeg.most : 0;

@@ -273,3 +273,49 @@ bool header_exif(enum format format, const unsigned char *bytes, size_t length, 
         return false;
     }
 }
+
+/* The frame header at frame. */
+static void read_frame(const unsigned char *frame, struct jpeg *jpeg) {
+    uint32_t across = 1, down = 1;
+    jpeg->frame = frame[1];
+    jpeg->bits = frame[4];
+    jpeg->components = frame[9];
+    jpeg->progressive = (frame[1] & 3) == 2; /* SOF2, 6, 10, 14 */
+    jpeg->blocks = 0;
+    for (uint32_t i = 0; i < jpeg->components; i++) {
+        uint32_t h = frame[11 + 3 * i] >> 4, v = frame[11 + 3 * i] & 15;
+        across = h > across ? h : across;
+        down = v > down ? v : down;
+        jpeg->blocks += h * v;
+    }
+    jpeg->most = across * down;
+}
+
+struct jpeg header_jpeg(const unsigned char *bytes, size_t length) {
+    struct jpeg jpeg = {.components = 3, .scanned = 3, .blocks = 3, .most = 1};
+    for (size_t at = 2; at + 10 <= length;) {
+        unsigned char marker = bytes[at + 1];
+        size_t size = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+        if (bytes[at] != 0xff || marker == 0xff) {
+            at++;
+            continue;
+        }
+        if (marker == 0x00 || marker == 0x01 || (marker >= 0xd0 && marker <= 0xd9)) {
+            at += 2;
+            continue;
+        }
+        if (marker == 0xda) {
+            jpeg.scanned = bytes[at + 4];
+            break;
+        }
+        if (marker == 0xee && at + 9 <= length && memcmp(bytes + at + 4, "Adobe", 5) == 0) {
+            jpeg.adobe = true;
+        }
+        bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+        if (frame && at + 10 + 3 * (size_t)bytes[at + 9] <= length) {
+            read_frame(bytes + at, &jpeg);
+        }
+        at += 2 + size;
+    }
+    return jpeg;
+}

@@ -41,4 +41,14 @@ bool header_exif(enum format format, const unsigned char *bytes, size_t length, 
  */
 int header_first_frame(const unsigned char *bytes, size_t length, size_t *ret_length, int *ret_transparent);
 
+/* ITU-T T.81, annex B; where there is no frame or scan, as if it were a usual one of three colours. */
+struct jpeg {
+    uint32_t components, scanned; /* in the frame; in its first scan */
+    uint32_t blocks, most;        /* sum of the sampling factors, and what they would be without subsampling */
+    uint32_t frame, bits;         /* the frame's marker, 0: none; bits of a sample */
+    bool progressive;
+    bool adobe; /* marked by Adobe's programs: four components are ink that is not there */
+};
+struct jpeg header_jpeg(const unsigned char *bytes, size_t length);
+
 #endif

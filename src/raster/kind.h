@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "document/bitmap.h"
+#include "document/page.h"
 #include "raster/notes.h"
 
 /* What the asker allows. */
@@ -72,6 +73,15 @@ struct document_kind {
 
     /* Frees what was kept for speed; to be called when nothing is drawn for a while. */
     void (*rest)(struct document *document);
+
+    /*
+     * Writes the document as a PDF with invisible text, once: a beginning; pages that were read, in their order; an
+     * end. What the document has is kept as it is, pages of a picture file are made of their pictures. fd is borrowed
+     * and at its start. ERR_OUTPUT, ERR_CORRUPT, ERR_NO_MEMORY; after a failure the document can only be closed.
+     */
+    int (*write_begin)(struct document *document, int fd, struct notes *notes);
+    int (*write_page)(struct document *document, const struct page *page, struct notes *notes);
+    int (*write_end)(struct document *document, struct notes *notes);
 
     /* Frees the document and nulls the variable. */
     void (*close)(struct document **document);

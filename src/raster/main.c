@@ -4,6 +4,7 @@
  */
 #include <malloc.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -20,10 +21,15 @@
 /* By how much a grant that was too small has to grow at least. */
 #define STEP_BYTES ((uint64_t)8 << 20)
 
+/* The longest result of a page. */
+#define PAGE_TEXT_BYTES ((size_t)1 << 30)
+
 struct raster {
     struct source source;
     const struct document_kind *kind;
     struct document *document; /* NULL until opened */
+    int output;                /* the PDF being written; -1: none */
+    uint64_t granted;          /* bytes for writing it */
 };
 
 static int read_limits(const struct json *request, struct limits *ret) {
@@ -169,6 +175,83 @@ static int answer_page(struct raster *raster, const struct json *body, int socke
     return message_send(socket, answer, fd);
 }
 
+/* Writing. All of it is done under one grant, since what is written piles up until its end. */
+
+/* Whether writing can begin; go on. */
+static bool may_write(const struct raster *raster, bool begins) {
+    return raster->kind && raster->document && (raster->output < 0) == begins;
+}
+
+static int begin_writing(struct raster *raster, const struct json *request, int *fd, struct notes *notes) {
+    if (!may_write(raster, true) || *fd < 0) {
+        return fail(ERR_PROTOCOL, "writing out of turn, or without a file");
+    }
+    raster->output = take_fd(fd);
+    raster->granted = bytes_of(request);
+    confine_begin(raster->granted);
+    return raster->kind->write_begin(raster->document, raster->output, notes);
+}
+
+/* A page's result, as the worker wrote it. */
+static int read_page(int fd, struct page *ret) {
+    const void *bytes;
+    size_t length;
+    int result = file_memory_map(fd, PAGE_TEXT_BYTES, &bytes, &length);
+    if (result != 0) {
+        return result;
+    }
+    struct json *json cleanup(json_drop) = NULL;
+    result = json_parse(bytes, length, &json);
+    munmap((void *)(uintptr_t)bytes, length);
+    return result ? result : page_from_json(json, ret);
+}
+
+static int write_page(struct raster *raster, int fd, struct notes *notes) {
+    struct page page cleanup(page_done) = {0};
+    if (!may_write(raster, false)) {
+        return fail(ERR_PROTOCOL, "a text out of turn");
+    }
+    int result = read_page(fd, &page);
+    if (result == 0 && page.number > raster->document->pages) {
+        result = fail(ERR_PAGE_RANGE, "page %u of %u", page.number, raster->document->pages);
+    }
+    return result ? result : raster->kind->write_page(raster->document, &page, notes);
+}
+
+static int end_writing(struct raster *raster, struct notes *notes) {
+    if (!may_write(raster, false)) {
+        return fail(ERR_PROTOCOL, "the end of writing out of turn");
+    }
+    int result = raster->kind->write_end(raster->document, notes);
+    drop_fd(&raster->output);
+    return result;
+}
+
+/* After one that failed the front ends this process: it may be asked for the same with a larger grant. */
+static int answer_write(struct raster *raster, const char *op, const struct json *request, int *fd, int socket) {
+    struct notes notes cleanup(notes_done) = {0};
+    struct json *answer cleanup(json_drop) = json_object_new();
+    fail(0, "%s", "");
+    notes_listen();
+    int result = strcmp(op, "write") == 0  ? begin_writing(raster, request, fd, &notes)
+                 : strcmp(op, "text") == 0 ? write_page(raster, *fd, &notes)
+                                           : end_writing(raster, &notes);
+    size_t missing = heap_use().missing;
+    notes_heard(&notes);
+    if (missing > 0) {
+        uint64_t least = raster->granted + STEP_BYTES, guess = missing + missing / 2;
+        json_set_string(answer, "op", "write_needs");
+        json_set_int(answer, "bytes", (int64_t)(guess > least ? guess : least));
+        return message_send(socket, answer, -1);
+    }
+    if (result != 0) {
+        return message_send_failure(socket, "write_failed", NULL, 0, result, error_detail());
+    }
+    json_set_string(answer, "op", strcmp(op, "finish") == 0 ? "finished" : "written");
+    notes_to_json(&notes, answer);
+    return message_send(socket, answer, -1);
+}
+
 /* Gives back what the last answer left behind. */
 static void rest(const struct raster *raster) {
     source_rest(&raster->source);
@@ -196,6 +279,11 @@ static int answer(struct raster *raster, int socket) {
         rest(raster);
         return result;
     }
+    if (strcmp(op, "write") == 0 || strcmp(op, "text") == 0 || strcmp(op, "finish") == 0) {
+        result = answer_write(raster, op, request, &fd, socket);
+        rest(raster);
+        return result;
+    }
     char *detail cleanup(drop_memory) = format("no such operation: %.64s", op);
     return message_send_failure(socket, "failed", NULL, 0, ERR_PROTOCOL, detail);
 }
@@ -204,7 +292,7 @@ int main(void) {
     log_open("octavo-raster", LOG_WARNING);
     child_begin();
     confine();
-    struct raster raster = {0};
+    struct raster raster = {.output = -1};
     int result = 0;
     while (result == 0) {
         result = answer(&raster, MESSAGE_CHILD_SOCKET);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "document/bitmap.h"
 
 /*
@@ -13,5 +14,8 @@
  */
 int pdf_decode_picture(const unsigned char *bytes, size_t length, uint64_t max_pixels, struct bitmap *ret_bitmap,
                        int *ret_fd);
+
+/* Adds bits, in rows of whole bytes, as a fax of group 4 (PDF: /K -1, else as usual). ERR_NO_MEMORY. */
+int pdf_compress_fax(const unsigned char *bits, uint32_t width, uint32_t height, struct buffer *to);
 
 #endif

@@ -13,26 +13,14 @@
 #include "raster/cost.h"
 #include "raster/exif.h"
 #include "raster/flatten.h"
-#include "raster/header.h"
 #include "raster/heap.h"
-#include "raster/kind.h"
 #include "raster/pdf.h"
-#include "raster/tiff.h"
+#include "raster/picture.h"
 
 enum {
     MAX_SIDE = 1 << 20,      /* of a bitmap (document/bitmap.h) */
     MAX_SCANS = 256,         /* of a JPEG: a progressive one has about ten; each costs a pass over all pixels */
     RELEASE_BYTES = 1 << 20, /* of decoded rows, given back as soon as they are converted */
-};
-
-struct picture {
-    struct document document;
-    const unsigned char *bytes;
-    size_t length;
-    enum format format;
-    uint64_t max_pixels;
-    uint64_t pixels;        /* of its only page; of a TIFF 0 */
-    struct tiff_chain tiff; /* its pages; of other formats empty */
 };
 
 static void drop_pix(PIX **pix) { pixDestroy(pix); }
@@ -94,6 +82,7 @@ static bool knows_picture(const unsigned char *bytes, size_t length) {
 static void close_picture(struct document **document) {
     struct picture *picture = (struct picture *)*document;
     if (picture) {
+        picture_write_drop(picture);
         free(picture->tiff.pages);
         free(picture);
     }
@@ -285,7 +274,7 @@ static float resolution(PIX *pix) {
 }
 
 /* leptonica turns a TIFF by itself. */
-static int orientation(const struct picture *picture) {
+int picture_orientation(const struct picture *picture) {
     const unsigned char *block;
     size_t length;
     return header_exif(picture->format, picture->bytes, picture->length, &block, &length)
@@ -333,7 +322,7 @@ static int need_of_picture(struct document *document, uint32_t number, struct no
     (void)notes;
     if (picture->format != FORMAT_TIFF) {
         struct cost cost = cost_of(picture->format, picture->bytes, picture->length);
-        *ret = cost_bytes(&cost, picture->pixels, orientation(picture) != 1);
+        *ret = cost_bytes(&cost, picture->pixels, picture_orientation(picture) != 1);
         return 0;
     }
     const struct tiff_page *page = &picture->tiff.pages[number - 1];
@@ -347,8 +336,8 @@ static int need_of_picture(struct document *document, uint32_t number, struct no
 
 static void rest_of_picture(struct document *document) { (void)document; }
 
-static int page_of_picture(struct document *document, uint32_t number, struct notes *notes, struct bitmap *ret_bitmap,
-                           int *ret_fd) {
+int picture_page(struct document *document, uint32_t number, struct notes *notes, struct bitmap *ret_bitmap,
+                 int *ret_fd) {
     const struct picture *picture = (const struct picture *)document;
     int result = 0;
     if (picture->format == FORMAT_TIFF) {
@@ -368,7 +357,7 @@ static int page_of_picture(struct document *document, uint32_t number, struct no
     struct canvas canvas cleanup(canvas_drop) = {.fd = -1};
     result = check_size(picture, (uint64_t)pixGetWidth(pix), (uint64_t)pixGetHeight(pix) * repeats(pix));
     if (result == 0) {
-        result = paint(pix, orientation(picture), &canvas);
+        result = paint(pix, picture_orientation(picture), &canvas);
     }
     if (result == 0) {
         canvas.bitmap.dpi = resolution(pix);
@@ -382,7 +371,10 @@ const struct document_kind picture_kind = {
     .knows = knows_picture,
     .open = open_picture,
     .need = need_of_picture,
-    .page = page_of_picture,
+    .page = picture_page,
     .rest = rest_of_picture,
+    .write_begin = picture_write_begin,
+    .write_page = picture_write_page,
+    .write_end = picture_write_end,
     .close = close_picture,
 };

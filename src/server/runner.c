@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -11,6 +12,7 @@
 #include "base/memory.h"
 #include "pool/settings.h"
 #include "pool/shelf.h"
+#include "server/run.h"
 
 static const int64_t SECOND = 1000000000;
 enum {
@@ -19,23 +21,6 @@ enum {
     FORGIVEN_CRASHES = 1, /* of a task's rasters */
     FIRST_PAUSE = 1,      /* seconds after a failure of all */
     LONGEST_PAUSE = 30,
-};
-
-/*
- * A document in work, or one that somebody waits for and that waits for its lease. Its task, or who waits for it, may
- * have ended: it only winds down then.
- */
-struct run {
-    struct task *task;
-    struct direct *direct;
-    struct job *job;    /* NULL while it waits for */
-    struct lease lease; /* which is the job's then */
-    struct wish wish;
-    struct job_wish job_wish;
-    struct ranges pages;
-    int64_t since; /* clock */
-    bool opened;
-    bool unwritten; /* a page could not be stored: what is in hand is not wanted */
 };
 
 /* Trouble */
@@ -77,39 +62,6 @@ void runner_add_reasons(void *context, struct json *reasons) {
 
 /* Runs */
 
-static struct run *run_new(struct runner *runner) {
-    struct run *run = alloc(1, sizeof(*run));
-    run->since = clock_now();
-    run->job_wish = settings_of_job(runner->options);
-    run->job_wish.pages = &run->pages;
-    run->job_wish.words = true; /* whichever format is asked for later */
-    return run;
-}
-
-static void run_free(struct run *run) {
-    wish_done(&run->wish);
-    ranges_done(&run->pages);
-    free(run);
-}
-
-/* What is wanted of it, beyond the settings. */
-static int apply_wish(struct run *run) {
-    const struct wish *wish = &run->wish;
-    run->job_wish.priority = (int)wish->priority;
-    run->job_wish.deadline = 0; /* the task's, from its coming */
-    run->job_wish.engine = wish->engine;
-    run->job_wish.tiles = wish->tiles;
-#define SWITCH(symbol, word, member, roles)                                                                            \
-    run->job_wish.switches.to[SWITCH_##symbol] =                                                                       \
-        wish->member ? wish->member : run->job_wish.switches.to[SWITCH_##symbol];
-#include "table/switches.def"
-#undef SWITCH
-    if (wish->dpi > 0) {
-        run->job_wish.dpi = (double)wish->dpi;
-    }
-    return wish->pages ? ranges_parse(wish->pages, &run->pages) : 0;
-}
-
 static void add_to_pool(struct runner *runner, struct run *run, struct lease *lease) {
     run->job->owner = run;
     runner->runs[runner->run_count++] = run;
@@ -138,9 +90,10 @@ static int open_task(struct runner *runner, struct run *run) {
     int fd cleanup(drop_fd) = -1;
     char *name cleanup(drop_memory) = format("task %s", task->row.id);
     int result = wish_set_json(&run->wish, task->row.options, strlen(task->row.options));
-    result = result ? result : apply_wish(run);
+    result = result ? result : run_apply_wish(run);
     result = result ? result : blobs_read(tasks_blobs(runner->tasks), task->row.id, &fd);
     result = result ? result : job_new_open(name, fd, &run->job_wish, &run->job);
+    result = result ? result : run_want_pdf(run, tasks_blobs(runner->tasks), &run->wish);
     return result ? result : tasks_done_pages(runner->tasks, task, skip_page, run);
 }
 
@@ -165,7 +118,7 @@ static void begin_task(struct runner *runner) {
         pause_for(runner, result, error_detail());
         return;
     }
-    struct run *run = run_new(runner);
+    struct run *run = run_new(runner->options);
     run->task = task;
     task->owner = run;
     result = open_task(runner, run);
@@ -230,10 +183,10 @@ int runner_begin_direct(void *context, struct direct *direct) {
     if (runner->trouble && clock_now() < runner->resume_at) { /* then it is tried, whoever asks */
         return fail(runner->trouble, "%s", runner->trouble_detail);
     }
-    struct run *run = run_new(runner);
+    struct run *run = run_new(runner->options);
     run->direct = direct;
     wish_copy(direct->wish, &run->wish);
-    int result = apply_wish(run);
+    int result = run_apply_wish(run);
     result = result ? result : ask_for_direct(runner, run);
     if (result < 0) {
         run_free(run);
@@ -263,7 +216,9 @@ void runner_end_direct(void *context, struct direct *direct) {
 static void begin_direct(struct runner *runner, struct run *run, int64_t now) {
     struct direct *direct = run->direct;
     int result = job_new_open("a document sent to /v1/ocr", direct->fd, &run->job_wish, &run->job);
+    result = result ? result : run_want_pdf(run, tasks_blobs(runner->tasks), direct->wish);
     if (result != 0) {
+        job_free(&run->job);
         stop_waiting(runner, run);
         answer_direct(direct, result, error_detail());
         return;
@@ -386,6 +341,15 @@ static bool take_page(void *context, struct job *job, const struct page *page) {
     return true;
 }
 
+/* For the PDF: a page that is in the store. */
+static int read_kept(void *context, struct job *job, uint32_t after, uint32_t *ret_page, char **ret) {
+    struct runner *runner = context;
+    struct run *run = job->owner;
+    size_t length;
+    *ret_page = 0;
+    return run->task ? tasks_read_after(runner->tasks, &run->task->row, after, ret_page, ret, &length) : 0;
+}
+
 static void take_page_failure(void *context, const struct job *job, uint32_t page, int error, const char *detail) {
     struct runner *runner = context;
     struct run *run = job->owner;
@@ -432,15 +396,38 @@ static bool goes_back(const struct runner *runner, const struct run *run) {
     return run->unwritten || runner->giving_up || (job->winding_up && !failed && !job->result.complete);
 }
 
+/* A PDF that was written is kept; half of one is not. What the store fails with. */
+static int keep_pdf(struct runner *runner, const struct run *run, int64_t *ret_bytes) {
+    struct blobs *blobs = tasks_blobs(runner->tasks);
+    struct stat status;
+    const struct edition *edition = &run->job->edition;
+    if (edition->state != EDITION_DONE) {
+        blobs_remove_pdf(blobs, run->task->row.id);
+        return 0;
+    }
+    int result = blobs_keep_pdf(blobs, edition->fd);
+    if (result == 0 && fstat(edition->fd, &status) == 0) {
+        *ret_bytes = status.st_size;
+    }
+    return result;
+}
+
 static void finish_task(struct runner *runner, struct run *run) {
     struct job *job = run->job;
+    bool back = goes_back(runner, run);
+    int64_t bytes = 0;
+    int result = back ? 0 : keep_pdf(runner, run, &bytes);
     tasks_charged(run->task, job->peak);
-    if (goes_back(runner, run)) {
+    if (result != 0) {
+        pause_for(runner, result, error_detail());
+    }
+    if (back || result != 0) {
         run->task->owner = NULL;
         tasks_return(runner->tasks, run->task);
         return;
     }
-    struct task_end end = {.warnings = job->result.warnings, .warning_count = job->result.warning_count};
+    struct task_end end = {
+        .bytes = bytes, .warnings = job->result.warnings, .warning_count = job->result.warning_count};
     if (job->error_detail) {
         end.error = job->error;
         end.page = job->error_page;
@@ -572,6 +559,7 @@ int runner_open(struct runner *runner, const struct options *options) {
     const struct pool_events events = {.context = runner,
                                        .over = take_over,
                                        .page_read = take_page,
+                                       .page_kept = read_kept,
                                        .page_failed = take_page_failure,
                                        .warning = take_warning,
                                        .note = take_note};

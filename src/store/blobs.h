@@ -2,6 +2,7 @@
  * Documents and page results as files of a folder:
  *
  *   documents/ID   what was sent, whole and on the disk before its task is accepted
+ *   pdfs/ID        its searchable PDF, where one was wanted
  *   pages/ID       the results of a task's pages one after the other, as they came; the store knows where each begins
  *
  * Names are our own ids; nothing of a client becomes part of a path. A full disk is ERR_DISK_FULL, all else that goes
@@ -48,6 +49,15 @@ int blobs_add_page(struct blobs *blobs, const char *id, const char *text, size_t
 
 /* A page's result as it was added; the caller frees *ret. ERR_STORE_DAMAGED if it is not all there. */
 int blobs_read_page(struct blobs *blobs, const char *id, uint64_t offset, size_t length, char **ret);
+
+/*
+ * A task's PDF, to be written from its beginning; made sure that it survives a power failure; to be read; removed. The
+ * caller closes *ret_fd. ERR_NOT_FOUND if none was made.
+ */
+int blobs_new_pdf(struct blobs *blobs, const char *id, int *ret_fd);
+int blobs_keep_pdf(struct blobs *blobs, int fd);
+int blobs_read_pdf(struct blobs *blobs, const char *id, int *ret_fd);
+void blobs_remove_pdf(struct blobs *blobs, const char *id);
 
 /* Removes a document that is not wanted any more; all that there is of a task. */
 void blobs_remove_document(struct blobs *blobs, const char *id);

@@ -109,8 +109,8 @@ static const char *const texts[] = {
                  " AND (?6 = 0 OR ifnull(due, 0) = 0) ORDER BY number LIMIT ?3",
     [SUM] = "SELECT state, count(*), sum(result_bytes + iif(ended = 0, bytes, 0)) FROM tasks GROUP BY state",
     [MOVE] = "UPDATE tasks SET state = :to, started = :started, ended = :ended, document_pages = :document_pages,"
-             " pages = :pages, format = :format, engine = :engine, warnings = :warnings, seconds = :seconds, "
-             "peak_bytes = :peak_bytes,"
+             " pages = :pages, result_bytes = :result_bytes, format = :format, engine = :engine,"
+             " warnings = :warnings, seconds = :seconds, peak_bytes = :peak_bytes,"
              " error = :error, detail = :detail, error_page = :error_page WHERE number = :number AND state = :state",
     [ADD_PAGE] = "INSERT OR REPLACE INTO pages VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [COUNT_PAGE] = "UPDATE tasks SET document_pages = :document_pages, pages = :pages, pages_done = :pages_done,"

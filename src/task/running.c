@@ -212,12 +212,14 @@ int tasks_finish(struct tasks *tasks, struct task *task, const struct task_end *
     set_text(&row->warnings, warnings);
     row->ended = clock_wall();
     row->seconds = seconds_of(task);
+    row->result_bytes += end->bytes;
     if (end->error) {
         note_failed_page(row, end->page, error_word(end->error), end->detail);
     }
     int result = tasks->kind->move(tasks->store, row, row->error ? TASK_FAILED : TASK_DONE);
     if (result != 0) {
         row->ended = 0;
+        row->result_bytes -= end->bytes;
         char *detail cleanup(drop_memory) = copy_string(error_detail());
         tasks_return(tasks, task);
         return fail(result, "%s", detail);

@@ -127,6 +127,7 @@ struct task_end {
     int error; /* 0: none beyond those of its pages */
     uint32_t page;
     const char *detail;
+    int64_t bytes; /* of results beside its pages */
     char *const *warnings;
     size_t warning_count;
 };

@@ -1,13 +1,15 @@
 /*
- * Opens bytes as a document and draws its first page, in this process. With libFuzzer (clang, -fsanitize=fuzzer) this
- * is the target; without it, main() below replays files, each in a process of its own and for a few seconds at most:
- * fuzz_raster FILE-OR-FOLDER...  It ends with 77 (skipped) if nothing of that is there.
+ * Opens bytes as a document, draws its first page and writes it as a PDF with a word on that page, in this process.
+ * With libFuzzer (clang, -fsanitize=fuzzer) this is the target; without it, main() below replays files, each in a
+ * process of its own and for a few seconds at most: fuzz_raster FILE-OR-FOLDER...  It ends with 77 (skipped) if nothing
+ * of that is there.
  */
 #include <dirent.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +23,16 @@ enum { SECONDS = 2, FILE_BYTES = 64 << 20, SKIPPED = 77 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
+static void write_pdf(const struct document_kind *kind, struct document *document, struct notes *notes) {
+    char text[] = "word";
+    struct line line = {.text = text, .quad = {{{10, 10}, {40, 10}, {40, 20}, {10, 20}}}};
+    const struct page page = {.number = 1, .width = 100, .height = 100, .lines = &line, .line_count = 1};
+    int fd cleanup(drop_fd) = memfd_create("written", MFD_CLOEXEC);
+    if (kind->write_begin(document, fd, notes) == 0 && kind->write_page(document, &page, notes) == 0) {
+        kind->write_end(document, notes);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     const struct document_kind *kind = kind_of(bytes, length);
     struct limits limits = {.dpi = 20, .max_pages = 100, .max_pixels = 8 << 20};
@@ -30,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     int fd cleanup(drop_fd) = -1;
     if (kind && kind->open(bytes, length, &limits, &notes, &document) == 0) {
         kind->page(document, 1, &notes, &bitmap, &fd);
+        write_pdf(kind, document, &notes);
         kind->close(&document);
     }
     return 0;

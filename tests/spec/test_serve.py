@@ -91,7 +91,7 @@ def test_accept_chooses_the_format(shared):
 
 def test_formats_are_the_same_everywhere(shared):
     """As described, as refused, as answered, and as the command line has them."""
-    task = shared.submit(pdf(1))
+    task = shared.submit(pdf(1), "?pdf=1")
     shared.wait_for_end(task)
     parameters = shared.get("/openapi.json").json["paths"]["/v1/ocr"]["post"]["parameters"]
     pattern = next(one["schema"]["pattern"] for one in parameters if one["name"] == "format")
