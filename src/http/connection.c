@@ -42,6 +42,11 @@ void connection_end(struct http *http, struct connection *connection) {
     free(connection);
 }
 
+/* Whether it is the client's turn: more of a body is to come. */
+static bool owes_body(const struct http_request *request) {
+    return !request->answered && request->body_taken < request->body_bytes;
+}
+
 /* When a connection must have sent more; INT64_MAX while it is our turn. */
 static int64_t send_until(const struct http *http, const struct connection *connection) {
     const struct http_request *request = connection->request;
@@ -49,7 +54,7 @@ static int64_t send_until(const struct http *http, const struct connection *conn
     if (!request) {
         return connection->since + allowed;
     }
-    if (request->body_taken >= request->body_bytes || request->answered) {
+    if (!owes_body(request)) {
         return INT64_MAX;
     }
     return request->begun + allowed + request->body_taken / BODY_BYTES_PER_SECOND * SECOND;
@@ -74,7 +79,9 @@ size_t http_poll(struct http *http, struct pollfd *ret) {
     size_t count = 0;
     ret[count++] = (struct pollfd){.fd = http->epoll, .events = POLLIN};
     for (struct connection *connection = http->connections; connection; connection = connection->next) {
-        if (connection->request && connection->request->suspended && count <= http->options.connections) {
+        const struct http_request *request = connection->request;
+        bool watched = request && (request->suspended || (owes_body(request) && !request->ended));
+        if (watched && count <= http->options.connections) {
             http->polled[count - 1] = connection;
             ret[count++] = (struct pollfd){.fd = connection->fd, .events = POLLRDHUP};
         }
@@ -83,12 +90,28 @@ size_t http_poll(struct http *http, struct pollfd *ret) {
     return count;
 }
 
+/* The client has closed its side before all of the body was read: the rest will not come when a whole turn has brought
+ * nothing. libmicrohttpd does not see an end that came together with the last bytes. */
+static void end_half_body(const struct connection *connection) {
+    struct http_request *request = connection->request;
+    request->ended = request->taken_at_end == request->body_taken;
+    request->taken_at_end = request->body_taken;
+    if (request->ended) {
+        shutdown(connection->fd, SHUT_RDWR); /* this it sees */
+    }
+}
+
 void connections_take(struct http *http, const struct pollfd *polled, size_t count) {
     for (size_t i = 1; i < count; i++) {
         struct connection *connection = http->polled[i - 1];
-        if (polled[i].revents && connection && connection->request) {
+        if (!polled[i].revents || !connection || !connection->request) {
+            continue;
+        }
+        if (connection->request->suspended) {
             connection->gone = true;
             http_wake(connection->request);
+        } else if (owes_body(connection->request)) {
+            end_half_body(connection);
         }
     }
 }

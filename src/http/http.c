@@ -381,7 +381,8 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
         return request->answered ? MHD_YES : finish(request);
     }
     request = alloc(1, sizeof(*request));
-    *request = (struct http_request){.http = context, .connection = connection_of(mhd), .begun = clock_now()};
+    *request = (struct http_request){
+        .http = context, .connection = connection_of(mhd), .begun = clock_now(), .taken_at_end = -1};
     *state = request;
     request->connection->request = request;
     request->http->counts.requests++;

@@ -47,6 +47,8 @@ struct http_request {
     void *state, *client;
     int64_t retry_after; /* 0: as the options say */
     int64_t body_bytes, body_taken;
+    int64_t taken_at_end; /* of the body, when the client was seen to have closed its side; -1: it has not */
+    bool ended;           /* so that the rest of the body will not come */
     int64_t begun;
     bool uploading;
     struct MHD_PostProcessor *post;
@@ -64,7 +66,7 @@ struct http_request {
 struct connection *connection_begin(struct http *http, struct MHD_Connection *mhd, int fd, const struct sockaddr *peer);
 void connection_end(struct http *http, struct connection *connection);
 
-/* Wakes the requests whose clients have gone, as http_poll() has found them. */
+/* Wakes the requests whose clients have gone, and ends those whose bodies will not come, as http_poll() has found them. */
 void connections_take(struct http *http, const struct pollfd *polled, size_t count);
 
 /* Wakes the requests whose time to wait is over, and cuts connections that are too slow. */

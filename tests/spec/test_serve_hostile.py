@@ -42,11 +42,13 @@ def head(length, more=b""):
 
 def test_body_shorter_than_told_is_cut(shared):
     before = len(shared.get("/v1/tasks?limit=1000").json["tasks"])
-    for length in (10, 5000):  # more of it may take longer: docs/server.md, limits
+    for length in (0, 10, 5000, 3000000):
         with socket.create_connection(("127.0.0.1", shared.port), timeout=30) as client:
             client.sendall(head(length + 1) + b"x" * length)
             client.shutdown(socket.SHUT_WR)
-            assert receive_all(client)[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 408")
+            start = time.monotonic()
+            assert receive_all(client) == b""
+            assert time.monotonic() - start < 1.5  # at once: 4 kB/s would allow more
     is_served(shared)
     assert len(shared.get("/v1/tasks?limit=1000").json["tasks"]) == before
     wait_for(lambda: "octavo_http_uploads 0" in shared.get("/metrics").text)
