@@ -47,16 +47,24 @@ static void all_is_well(struct runner *runner) {
     }
 }
 
+static void add_reason(struct json *reasons, int error, const char *detail) {
+    struct json *reason = json_object_new();
+    char *text cleanup(drop_memory) = format("%s%s%s", error_sentence(error), *detail ? ": " : "", detail);
+    json_set_string(reason, "code", error_word(error));
+    json_set_string(reason, "detail", text);
+    json_append(reasons, reason);
+}
+
+/* The disk is tried here as well: where nothing is to be read, only clients would find out. */
 void runner_add_reasons(void *context, struct json *reasons) {
     const struct runner *runner = context;
-    int error = runner->draining ? ERR_DRAINING : runner->trouble;
-    if (error != 0) {
-        struct json *reason = json_object_new();
-        const char *detail = runner->draining ? "" : runner->trouble_detail;
-        char *text cleanup(drop_memory) = format("%s%s%s", error_sentence(error), *detail ? ": " : "", detail);
-        json_set_string(reason, "code", error_word(error));
-        json_set_string(reason, "detail", text);
-        json_append(reasons, reason);
+    int error = runner->draining || runner->trouble ? 0 : blobs_check(tasks_blobs(runner->tasks));
+    if (runner->draining) {
+        add_reason(reasons, ERR_DRAINING, "");
+    } else if (runner->trouble) {
+        add_reason(reasons, runner->trouble, runner->trouble_detail);
+    } else if (error != 0) {
+        add_reason(reasons, error, error_detail());
     }
 }
 

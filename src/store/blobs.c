@@ -105,6 +105,13 @@ int blobs_write(int fd, const void *bytes, size_t length) {
     return 0;
 }
 
+int blobs_check(struct blobs *blobs) {
+    static const char block[4096];
+    int fd cleanup(drop_fd) = -1;
+    int result = blobs_scratch(blobs, &fd);
+    return result ? result : blobs_write(fd, block, sizeof(block));
+}
+
 int blobs_read(struct blobs *blobs, const char *id, int *ret_fd) {
     int fd = openat(blobs->documents, id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT) {

@@ -38,6 +38,9 @@ void blobs_take(struct blobs *blobs);
 /* A document without a name: it is gone when *ret_fd and its copies are closed, however this process ends. */
 int blobs_scratch(struct blobs *blobs, int *ret_fd);
 
+/* Whether a document could be written now. */
+int blobs_check(struct blobs *blobs);
+
 /* Writes more of a document. */
 int blobs_write(int fd, const void *bytes, size_t length);
 

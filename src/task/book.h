@@ -18,6 +18,9 @@ struct tasks {
     double seconds_per_task; /* lately; 0: not measured */
     int64_t last_end;        /* clock */
     int64_t next_sweep;      /* clock: of retention */
+    int64_t ages_from;       /* ms: clock_wall() less clock_now(), as ages are told by */
+    int64_t ages_seen;       /* ms: the same, as it was lately */
+    int64_t ages_until;      /* clock: what has ended before the wall clock was put forward is gone */
     int64_t callbacks;       /* that are to be delivered */
     int64_t next_callback;   /* clock: it makes sense to look for them; INT64_MAX: it does not */
 };

@@ -8,8 +8,8 @@
 #include "base/memory.h"
 #include "task/book.h"
 
-static const int64_t SECOND = 1000000000;
-enum { SWEEP_SECONDS = 10, SWEPT_AT_ONCE = 100 };
+static const int64_t SECOND = 1000000000, MILLISECOND = 1000000;
+enum { SWEEP_SECONDS = 10, SWEPT_AT_ONCE = 100, SMALLEST_JUMP = 1000 /* ms; less is a clock that is steered */ };
 
 /* Beginning */
 
@@ -276,6 +276,23 @@ static bool remove_swept(struct tasks *tasks, const struct sweep *sweep) {
     return sweep->count == SWEPT_AT_ONCE; /* there may be more */
 }
 
+/*
+ * The time of the wall clock by which it is told how old tasks are. When it is put forward, those that have ended before
+ * would seem older than they are: until they are gone it goes on as it was. When it is put back they seem younger, and
+ * are kept longer.
+ */
+static int64_t time_for_ages(struct tasks *tasks) {
+    int64_t now = clock_now(), from = clock_wall() - now / MILLISECOND;
+    if (from - tasks->ages_seen > SMALLEST_JUMP) {
+        tasks->ages_until = now + tasks->limits.kept_seconds * SECOND;
+    }
+    tasks->ages_seen = from;
+    if (now >= tasks->ages_until || from < tasks->ages_from) {
+        tasks->ages_from = from;
+    }
+    return tasks->ages_from + now / MILLISECOND;
+}
+
 /* Some at a time, so that requests are answered between; whether there may be more. */
 static bool retain(struct tasks *tasks) {
     unsigned over = 0;
@@ -287,7 +304,7 @@ static bool retain(struct tasks *tasks) {
     }
     const struct task_query old = {.states = over,
                                    .oldest_first = true,
-                                   .ended_before = clock_wall() - 1000 * tasks->limits.kept_seconds,
+                                   .ended_before = time_for_ages(tasks) - 1000 * tasks->limits.kept_seconds,
                                    .limit = SWEPT_AT_ONCE};
     if (tasks->kind->list(tasks->store, &old, sweep_old, &sweep) != 0 || remove_swept(tasks, &sweep) ||
         tasks->kind->sum(tasks->store, &sums) != 0) {

@@ -147,6 +147,7 @@ int tasks_open(const char *folder, const struct store_kind *kind, const struct t
                const struct tasks_events *events, struct tasks **ret) {
     struct tasks *tasks cleanup(tasks_drop) = alloc(1, sizeof(*tasks));
     *tasks = (struct tasks){.kind = kind, .limits = *limits, .events = *events, .lock = -1};
+    tasks->ages_from = tasks->ages_seen = clock_wall() - clock_now() / MILLISECOND;
     int result = file_make_folder(folder);
     result = result ? fail(ERR_STORE, "%s", error_detail()) : lock_folder(folder, &tasks->lock);
     result = result ? result : blobs_open(folder, &tasks->blobs);

@@ -1,15 +1,21 @@
 """Clients that mean harm, and machines that do: each is answered or cut, and the next good request is served."""
+import contextlib
+import fcntl
 import http.client
 import os
 import resource
 import socket
 import sqlite3
+import struct
 import time
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from octavo import pdf, require_models
 from server import Server, is_problem, receive_all, wait_for
+from test_callbacks import GARBAGE, Receiver, environment as callback_environment
 from test_hostile import EXPECT, HOSTILE, MAX_PAGES
 
 CONNECTIONS = 10000
@@ -171,6 +177,100 @@ def test_store_that_another_process_holds_is_waited_for_or_told(tmp_path):
         assert server.wait_for_end(server.submit(pdf(1)))["state"] == "done"
         assert len(server.get("/v1/tasks").json["tasks"]) == 1  # what was refused is not there
         assert not list((tmp_path / "data" / "documents").iterdir())
+
+
+@contextlib.contextmanager
+def read_only(folder):
+    """As a disk that was mounted so after an error, for files that are open as well: nobody can write, root neither."""
+    get_flags, set_flags, immutable = 0x80086601, 0x40086602, 0x10  # linux/fs.h
+    paths = [path for path in [folder, *folder.rglob("*")] if not path.name.endswith("-shm")]  # is memory
+    marked = []
+    try:
+        for path in paths:
+            fd = os.open(path, os.O_RDONLY)
+            try:
+                flags, = struct.unpack("l", fcntl.ioctl(fd, get_flags, bytes(8)))
+                fcntl.ioctl(fd, set_flags, struct.pack("l", flags | immutable))
+                marked.append((path, flags))
+            except OSError as error:
+                pytest.skip(f"files cannot be made immutable here: {error}")
+            finally:
+                os.close(fd)
+        yield
+    finally:
+        for path, flags in marked:
+            fd = os.open(path, os.O_RDONLY)
+            fcntl.ioctl(fd, set_flags, struct.pack("l", flags))
+            os.close(fd)
+
+
+def test_read_only_disk_is_told_and_work_goes_on(tmp_path):
+    data = tmp_path / "data"
+    with Server(data) as server:
+        task = server.submit(pdf(20))
+        server.wait_until(task, lambda state: state["pages_done"] > 0)
+        with read_only(data):
+            wait_for(lambda: server.get("/readyz").status == 503)
+            reason, = server.get("/readyz").json["reasons"]
+            assert reason["code"] == "store" and "Operation not permitted" in reason["detail"], reason
+            is_problem(server.request("POST", "/v1/tasks", pdf(1)), 503, "store")
+            is_problem(server.request("POST", "/v1/ocr", pdf(1)), 503, "store")
+            assert server.get("/v1/tasks").status == 200  # what can be read is
+        end = server.wait_for_end(task)
+        assert end["state"] == "done" and server.get("/readyz").status == 200
+        pages = server.get(f"/v1/tasks/{task}/result").json["pages"]
+        assert [page["number"] for page in pages] == list(range(1, 21))
+        with read_only(data):  # nothing is to be read now: it is told all the same
+            assert server.get("/readyz").json["reasons"][0]["code"] == "store"
+        assert server.get("/readyz").status == 200
+        is_served(server)
+        assert len(server.get("/v1/tasks").json["tasks"]) == 1
+
+
+def wall_clock(file):
+    """The environment of a server whose wall clock goes wrong by what the file says; monotonic clocks go on."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if not library:
+        pytest.skip("libfaketime is not installed")
+    file.write_text("+0")
+    return {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
+def days_between(one, other):
+    """Of two times as the server tells them, to the nearest whole one."""
+    return round((datetime.fromisoformat(other[:-1]) - datetime.fromisoformat(one[:-1])).total_seconds() / 86400)
+
+
+def test_wall_clock_that_jumps_ends_nothing_and_holds_nothing_up(tmp_path):
+    clock = tmp_path / "clock"
+    settings = {**wall_clock(clock), **callback_environment(tmp_path, attempts=3), "OCTAVO_KEEP_SECONDS": "3600"}
+    with Receiver() as receiver, Server(tmp_path / "data", "--jobs", 1, environment=settings) as server:
+        start = time.monotonic()
+        first = server.wait_for_end(server.submit(pdf(1)))
+        tasks = [first["id"], server.submit(pdf(300)), server.submit(pdf(1), "?priority=-10&deadline=300")]
+
+        clock.write_text("+1d")
+        tasks.append(server.submit(pdf(1), "?priority=-10"))
+        created = server.get(f"/v1/tasks/{tasks[-1]}").json["created"]
+        assert days_between(first["created"], created) == 1
+        time.sleep(max(0, start + 11 - time.monotonic()))  # what is old is removed every 10 s
+        listed = {task["id"]: task["state"] for task in server.get("/v1/tasks").json["tasks"]}
+        assert list(listed) == tasks[::-1], listed
+        assert listed[tasks[0]] == "done" and listed[tasks[2]] in ("queued", "running", "done"), listed
+
+        receiver.statuses["/told"] = [500, 200]
+        told = server.submit(GARBAGE, f"?priority=10&callback={receiver.url}/told")
+        wait_for(lambda: receiver.of("/told"))
+        clock.write_text("-1d")
+        late = server.submit(pdf(300), "?deadline=1&priority=-10")
+        tasks += [told, late]
+        wait_for(lambda: len(receiver.of("/told")) == 2)
+        assert server.wait_for_end(late, 20)["state"] == "expired"
+        assert days_between(created, server.get(f"/v1/tasks/{late}").json["ended"]) == -2
+        assert [task["id"] for task in server.get("/v1/tasks").json["tasks"]] == tasks[::-1]
+        assert server.request("POST", f"/v1/tasks/{tasks[1]}/cancel").status == 200
+        assert server.wait_for_end(tasks[2])["state"] == server.wait_for_end(tasks[3])["state"] == "done"
 
 
 def test_descriptors_run_out_and_come_back(tmp_path):

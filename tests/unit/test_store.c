@@ -518,6 +518,7 @@ static void scratch_documents_have_no_name(void **state) {
     assert_int_equal(fstat(fd, &status), 0);
     assert_int_equal(status.st_nlink, 0);
     assert_int_equal(status.st_size, 3);
+    assert_int_equal(blobs_check(fixture->blobs), 0);
 }
 
 static void a_folder_that_cannot_be_written_is_told(void **state) {
