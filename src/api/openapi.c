@@ -29,6 +29,8 @@ static const struct {
 };
 
 enum kind { NUMBER, TEXT, PAGES, CHOICE, DEVICE };
+#define PAGE_RANGE "([1-9][0-9]{0,8}(-([1-9][0-9]{0,8})?)?|-[1-9][0-9]{0,8})"
+#define PAGES_PATTERN "^" PAGE_RANGE "(," PAGE_RANGE ")*$"
 static const struct {
     enum kind kind;
     const char *word, *argument;
@@ -72,6 +74,9 @@ static struct json *option_schema(size_t place) {
     json_set_string(schema, "type", number ? "integer" : "string");
     json_set_int(schema, number ? "minimum" : "minLength", options[place].low);
     json_set_int(schema, number ? "maximum" : "maxLength", options[place].high);
+    if (options[place].kind == PAGES) {
+        json_set_string(schema, "pattern", PAGES_PATTERN);
+    }
     if (options[place].kind == DEVICE) {
         json_set_string(schema, "pattern", "^(auto|cpu|gpu[0-9]{1,3})$");
     }
