@@ -314,12 +314,12 @@ static bool add_row(void *context, const struct task_row *row) {
 
 static int read_states(const char *text, unsigned *ret) {
     unsigned states = 0;
-    if (!text || !*text) {
+    if (!text) {
         *ret = (1U << TASK_STATE_COUNT) - 1;
         return 0;
     }
-    char *words cleanup(drop_memory) = copy_string(text), *rest = NULL;
-    for (const char *word = strtok_r(words, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+    char *words cleanup(drop_memory) = copy_string(text), *rest = words;
+    for (const char *word = strsep(&rest, ","); word; word = strsep(&rest, ",")) {
         enum task_state state = task_state_from_word(word);
         if (state == TASK_STATE_COUNT) {
             return fail(ERR_BAD_REQUEST, "state: there is no state \"%.40s\"", word);

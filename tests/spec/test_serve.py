@@ -253,6 +253,7 @@ class Lines:
     ("GET", "/v1/tasks?limit=ten", 400, "bad_request", "limit"),
     ("GET", "/v1/tasks?cursor=-1", 400, "bad_request", "cursor"),
     ("GET", "/v1/tasks?state=lost", 400, "bad_request", 'there is no state "lost"'),
+    ("GET", "/v1/tasks?state=", 400, "bad_request", 'there is no state ""'),
     ("GET", f"/v1/tasks/{NOBODY}", 404, "not_found", ""),
     ("GET", f"/v1/tasks/{NOBODY}?wait=301", 400, "bad_request", "wait"),
     ("GET", f"/v1/tasks/{NOBODY}?wait=5", 404, "not_found", ""),

@@ -125,7 +125,11 @@ def test_hostile_documents_are_answered_and_the_next_is_read(shared):
         if end["state"] == "failed":
             assert end["error"]["code"] not in ("internal", "worker_crashed", "raster_crashed"), (name, end)
         assert EXPECT[name] != "reject" or end["state"] == "failed", (name, end)
+    for name in [name for name in names if EXPECT[name] == "reject"][:5]:
+        answer = shared.request("POST", "/v1/ocr", (HOSTILE / name).read_bytes())
+        assert 400 <= answer.status < 500 or answer.json["code"] == "timeout", (name, answer)
     is_served(shared)
+    assert shared.get("/v1/memory").json["peak"]["server"] < 30e6
 
 
 def test_ten_thousand_connections_are_bounded(tmp_path):
