@@ -66,7 +66,8 @@ struct http_request {
 struct connection *connection_begin(struct http *http, struct MHD_Connection *mhd, int fd, const struct sockaddr *peer);
 void connection_end(struct http *http, struct connection *connection);
 
-/* Wakes the requests whose clients have gone, and ends those whose bodies will not come, as http_poll() has found them. */
+/* Wakes the requests whose clients have gone, and ends those whose bodies will not come, as http_poll() has found them.
+ */
 void connections_take(struct http *http, const struct pollfd *polled, size_t count);
 
 /* Wakes the requests whose time to wait is over, and cuts connections that are too slow. */

@@ -277,9 +277,9 @@ static bool remove_swept(struct tasks *tasks, const struct sweep *sweep) {
 }
 
 /*
- * The time of the wall clock by which it is told how old tasks are. When it is put forward, those that have ended before
- * would seem older than they are: until they are gone it goes on as it was. When it is put back they seem younger, and
- * are kept longer.
+ * The time of the wall clock by which it is told how old tasks are. When it is put forward, those that have ended
+ * before would seem older than they are: until they are gone it goes on as it was. When it is put back they seem
+ * younger, and are kept longer.
  */
 static int64_t time_for_ages(struct tasks *tasks) {
     int64_t now = clock_now(), from = clock_wall() - now / MILLISECOND;
