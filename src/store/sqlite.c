@@ -142,8 +142,8 @@ static int trouble(struct store *store) {
     case SQLITE_FULL:
         return fail(ERR_DISK_FULL, "%s", text);
     case SQLITE_IOERR:
-        return fail(error == ENOSPC || error == EDQUOT || error == EFBIG ? ERR_DISK_FULL : ERR_STORE, "%s: %s", text,
-                    strerror(error));
+        return fail(error == ENOSPC || error == EDQUOT || error == EFBIG ? ERR_DISK_FULL : ERR_STORE, "%s%s%s", text,
+                    error ? ": " : "", error ? strerror(error) : "");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return fail(ERR_STORE_BUSY, "%s", text);
