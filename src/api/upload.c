@@ -308,7 +308,7 @@ void api_submit(void *context, struct http_request *request) {
         keep_last(upload);
     }
     if (result == 0 && upload->kept < upload->count) {
-        http_wait(request, INT64_MAX);
+        http_hold(request);
         return;
     }
     result = result ? result : blobs_kept(upload->keep_error);

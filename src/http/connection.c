@@ -80,7 +80,8 @@ size_t http_poll(struct http *http, struct pollfd *ret) {
     ret[count++] = (struct pollfd){.fd = http->epoll, .events = POLLIN};
     for (struct connection *connection = http->connections; connection; connection = connection->next) {
         const struct http_request *request = connection->request;
-        bool watched = request && (request->suspended || (owes_body(request) && !request->ended));
+        bool waits = request && request->suspended && !request->held;
+        bool watched = waits || (request && owes_body(request) && !request->ended);
         if (watched && count <= http->options.connections) {
             http->polled[count - 1] = connection;
             ret[count++] = (struct pollfd){.fd = connection->fd, .events = POLLRDHUP};

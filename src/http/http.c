@@ -137,6 +137,11 @@ void http_wait(struct http_request *request, int64_t until) {
     request->wait_until = until;
 }
 
+void http_hold(struct http_request *request) {
+    http_wait(request, INT64_MAX);
+    request->held = true;
+}
+
 void http_wake(struct http_request *request) {
     request->waiting = false;
     if (request->suspended) {
@@ -323,7 +328,7 @@ static enum MHD_Result finish(struct http_request *request) {
         return MHD_NO;
     }
     end_upload(request);
-    request->waiting = false;
+    request->waiting = request->held = false;
     if (!request->response && request->error) {
         http_answer_problem(request, request->error, request->error_detail);
     } else if (!request->response) {

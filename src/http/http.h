@@ -136,8 +136,11 @@ struct http_stream {
 };
 void http_answer_stream(struct http_request *request, int status, const char *type, const struct http_stream *stream);
 
-/* It waits until (clock), or until it is woken. */
+/* It waits until (clock), or until it is woken. A client that closes its side meanwhile does not want the answer. */
 void http_wait(struct http_request *request, int64_t until);
+
+/* It waits to be woken soon; a client that has sent all and closes its side gets the answer. */
+void http_hold(struct http_request *request);
 void http_wake(struct http_request *request);
 
 /* Whether it was woken because its time was over; true once. */

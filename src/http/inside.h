@@ -58,7 +58,7 @@ struct http_request {
     struct MHD_Response *response;
     int status;
     int64_t sent; /* bytes of the answer's body */
-    bool waiting, suspended, timed_out, answered;
+    bool waiting, held, suspended, timed_out, answered;
     int64_t wait_until;
 };
 

@@ -60,6 +60,15 @@ def test_body_shorter_than_told_is_cut(shared):
     wait_for(lambda: "octavo_http_uploads 0" in shared.get("/metrics").text)
 
 
+def test_client_that_has_sent_all_may_close_its_side(shared):
+    document = pdf(1)
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", shared.port), timeout=30) as client:
+            client.sendall(head(len(document), b"Connection: close\r\n") + document)
+            client.shutdown(socket.SHUT_WR)
+            assert receive_all(client).startswith(b"HTTP/1.1 201 ")
+
+
 def test_body_longer_than_told_is_the_next_request(shared):
     document = pdf(1)
     told = shared.raw(head(len(document), b"Connection: close\r\n") + document + b"GET /healthz HTTP/1.1\r\n\r\n")
