@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/inside.h"
+#include "api/paddlex.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -17,12 +18,17 @@ const struct http_route api_routes[] = {
 #define ROUTE(symbol, verb, address, needs, parameters, body, answers, summary)                                        \
     {.method = verb,                                                                                                   \
      .path = address,                                                                                                  \
-     .query = body ? NULL : parameters,                                                                                \
+     .query = body == 1 || body == 2 ? NULL : parameters,                                                              \
      .scope = SCOPE_##needs,                                                                                           \
      .takes_body = body,                                                                                               \
      .answer = api_##symbol,                                                                                           \
-     .begin = body ? api_upload_begin : NULL,                                                                          \
-     .part = body ? api_upload_part : NULL,                                                                            \
+     .begin = body == 3 ? api_paddlex_begin                                                                            \
+              : body    ? api_upload_begin                                                                             \
+                        : NULL,                                                                                           \
+     .part = body == 3 ? api_paddlex_part                                                                              \
+             : body    ? api_upload_part                                                                               \
+                       : NULL,                                                                                            \
+     .problem = body == 3 ? paddlex_problem : NULL,                                                                    \
      .end = api_end},
 #include "table/routes.def"
 #undef ROUTE
@@ -75,6 +81,8 @@ void api_use(struct api *api, struct tasks *tasks, struct http *http) {
     api->tasks = tasks;
     api->http = http;
 }
+
+void api_follow(struct api *api, int64_t paddlex_pages) { api->paddlex_pages = paddlex_pages; }
 
 void api_drop(struct api **api) {
     free(*api);

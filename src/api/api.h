@@ -34,7 +34,7 @@ struct api_host {
     void *context;
     struct pool *pool;     /* to look at */
     struct access *access; /* NULL: there are no keys, everybody may do all */
-    /* Reads it when there is room, then calls api_direct_over(). ERR_BUSY. */
+    /* Reads it when there is room, then calls api_direct_over(). ERR_BUSY, ERR_DRAINING. */
     int (*begin_direct)(void *context, struct direct *direct);
     /* It is not wanted any more, in work or over: what the host holds of it is freed. */
     void (*end_direct)(void *context, struct direct *direct);
@@ -48,6 +48,9 @@ extern const struct http_route api_routes[]; /* their context is the struct api 
 /* Borrows all. The caller drops it when no request is there any more. */
 struct api *api_new(const struct api_host *host);
 void api_drop(struct api **api);
+
+/* Settings that may change: pages of a PDF that a request of PaddleX's has read. */
+void api_follow(struct api *api, int64_t paddlex_pages);
 
 /* Once, before the first request. Borrowed. */
 void api_use(struct api *api, struct tasks *tasks, struct http *http);

@@ -5,6 +5,7 @@
 #include "access/access.h"
 #include "api/api.h"
 #include "api/callbacks.h"
+#include "api/fetches.h"
 #include "output/writer.h"
 
 /* Who waits for what happens to a task. */
@@ -20,6 +21,8 @@ struct api {
     struct http *http;
     struct watcher *watchers;
     struct callbacks *callbacks;
+    struct fetches *fetches;
+    int64_t paddlex_pages; /* of a PDF, that a request of PaddleX's has read */
 };
 
 void watch_begin(struct api *api, struct watcher *watcher, const char *id, struct http_request *request);
@@ -67,6 +70,19 @@ extern const char api_schemas[];
 /* Documents on their way in (upload.c). */
 void api_upload_begin(void *context, struct http_request *request);
 int api_upload_part(void *context, struct http_request *request, const struct http_part *part);
+
+/* A document on its way in, or read at once, counts in the account of its key (NULL: there are no keys). */
+struct charge {
+    struct account *account; /* NULL: nothing is charged */
+    size_t places;           /* taken there: documents */
+    int64_t taken;           /* bytes, with the first of them */
+};
+int charge_take(struct api *api, struct charge *charge, struct account *account, int64_t bytes);
+void charge_release(struct charge *charge);
+
+/* JSON with a document in it (paddlex.c). */
+void api_paddlex_begin(void *context, struct http_request *request);
+int api_paddlex_part(void *context, struct http_request *request, const struct http_part *part);
 
 /* What a request holds begins with how to let go of it; api_end() does so, however the request ends. */
 struct request_state {

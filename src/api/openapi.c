@@ -168,7 +168,7 @@ static struct json *binaries(void) {
     return list;
 }
 
-static struct json *body_schema(bool several) {
+static struct json *document_types(bool several) {
     struct json *form = json_object_new(), *members = json_object_new(), *required = json_array_new();
     json_set_string(form, "type", "object");
     json_set(members, "file", several ? binaries() : binary());
@@ -179,8 +179,14 @@ static struct json *body_schema(bool several) {
     struct json *types = content("application/octet-stream", binary()), *multipart = json_object_new();
     json_set(multipart, "schema", form);
     json_set(types, "multipart/form-data", multipart);
+    return types;
+}
+
+/* body: as table/routes.def has it. */
+static struct json *body_schema(int number) {
     struct json *body = json_object_new();
-    json_set(body, "content", types);
+    json_set(body, "content",
+             number == 3 ? content("application/json", reference("paddlex_request")) : document_types(number == 2));
     json_set_bool(body, "required", true);
     return body;
 }
@@ -265,12 +271,13 @@ static struct json *need(const char *scheme, unsigned scope) {
 }
 
 /* A server without keys lets everybody in. */
-static void add_security(struct json *operation, struct json *answers, unsigned scope, bool keys) {
+static void add_security(struct json *operation, struct json *answers, unsigned scope, bool keys, const char *failure) {
     struct json *either = json_array_new();
     if (scope != SCOPE_OPEN && keys) {
         json_append(either, need("bearer", scope));
         json_append(either, need("header", scope));
-        for_each("401:problem,403:problem,429:problem", ",", add_answer, answers);
+        char *more cleanup(drop_memory) = format("401:%s,403:%s,429:%s", failure, failure, failure);
+        for_each(more, ",", add_answer, answers);
     }
     json_set(operation, "security", either);
 }
@@ -297,12 +304,12 @@ static struct json *operation(size_t place, bool keys) {
     for_each(routes[place].query, ",", add_parameter, list);
     json_set(object, "parameters", list);
     if (routes[place].body) {
-        json_set(object, "requestBody", body_schema(routes[place].body > 1));
+        json_set(object, "requestBody", body_schema(routes[place].body));
     }
     if (strcmp(routes[place].symbol, "submit") == 0) {
         json_set(object, "callbacks", callbacks_schema());
     }
-    add_security(object, answers, routes[place].scope, keys);
+    add_security(object, answers, routes[place].scope, keys, routes[place].body == 3 ? "paddlex_error" : "problem");
     for_each(routes[place].answers, ",", add_answer, answers);
     json_set(object, "responses", answers);
     return object;

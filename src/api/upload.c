@@ -36,9 +36,7 @@ struct upload {
     struct buffer options;      /* the part "options" */
     struct selection selection; /* what the answer is written as */
     struct direct direct;
-    struct account *account; /* in which the documents count until they are tasks, or over; NULL */
-    size_t places;           /* taken there */
-    int64_t taken;           /* bytes, with the first of them */
+    struct charge charge; /* until they are tasks, or over */
 };
 
 /* Beginning */
@@ -77,29 +75,6 @@ static int read_head(struct upload *upload, const struct http_request *request) 
     return result ? result : tasks_check_room(api->tasks, 1, http_body_bytes(request));
 }
 
-/* One more document counts in the account of the key from now on; the first with the bytes of all. */
-static int take_place(struct upload *upload, struct account *account, int64_t body) {
-    int64_t tasks, bytes;
-    if (!account) {
-        return 0;
-    }
-    tasks_owned(upload->api->tasks, account->key.id, &tasks, &bytes);
-    int result = account_take(account, body, tasks, bytes);
-    if (result == 0) {
-        upload->account = account;
-        upload->places++;
-        upload->taken += body;
-    }
-    return result;
-}
-
-static void leave_places(struct upload *upload) {
-    for (; upload->places > 0; upload->places--) {
-        account_release(upload->account, upload->taken);
-        upload->taken = 0;
-    }
-}
-
 static void document_done(struct upload *upload, struct document *document) {
     if (document->flush) {
         flush_forget(document->flush);
@@ -122,7 +97,7 @@ static void end_upload(struct api *api, struct request_state *state) {
     for (size_t i = 0; i < upload->count; i++) {
         document_done(upload, &upload->documents[i]);
     }
-    leave_places(upload);
+    charge_release(&upload->charge);
     free(upload->documents);
     wish_done(&upload->wish);
     buffer_done(&upload->options);
@@ -135,7 +110,8 @@ void api_upload_begin(void *context, struct http_request *request) {
     upload->at_once = http_route(request)->answer == api_ocr;
     http_set_state(request, upload);
     int result = read_head(upload, request);
-    result = result ? result : take_place(upload, http_client(request), http_body_bytes(request));
+    result =
+        result ? result : charge_take(upload->api, &upload->charge, http_client(request), http_body_bytes(request));
     if (result != 0) {
         http_answer_problem(request, result, error_detail());
     }
@@ -174,7 +150,7 @@ static int begin_document(struct upload *upload, const char *file_name) {
         return fail(ERR_BAD_REQUEST, "there are more than %d parts \"file\"", MOST_FILES);
     }
     keep_last(upload);
-    int result = upload->count == 0 ? 0 : take_place(upload, upload->account, 0);
+    int result = upload->count == 0 ? 0 : charge_take(upload->api, &upload->charge, upload->charge.account, 0);
     if (result == 0) {
         upload->documents = resize(upload->documents, upload->count + 1, sizeof(*upload->documents));
         upload->documents[upload->count++] =
@@ -314,7 +290,7 @@ void api_submit(void *context, struct http_request *request) {
     result = result ? result : blobs_kept(upload->keep_error);
     if (result == 0) {
         result = submit_all(upload, api_owner(request), ids, &repeated);
-        leave_places(upload); /* as tasks they count by themselves */
+        charge_release(&upload->charge); /* as tasks they count by themselves */
     }
     if (result != 0) {
         http_answer_problem(request, result, error_detail());

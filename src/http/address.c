@@ -150,10 +150,12 @@ bool address_host_is_public(const char *host) {
     static const char localhost[] = "localhost";
     struct in_addr four;
     struct in6_addr six;
+    size_t brackets = *host == '[';
+    char *bare cleanup(drop_memory) = copy_bytes(host + brackets, strlen(host) - 2 * brackets);
     if (inet_pton(AF_INET, host, &four) == 1) {
         return four_is_public(ntohl(four.s_addr));
     }
-    if (inet_pton(AF_INET6, host, &six) == 1) {
+    if (inet_pton(AF_INET6, bare, &six) == 1) {
         return six_is_public(six.s6_addr);
     }
     size_t length = strlen(host);

@@ -21,7 +21,7 @@ char *address_text(const struct sockaddr *address);
  * and none that stands for another address. */
 bool address_is_public(const struct sockaddr *address);
 
-/* The same of a host as URLs have it, without brackets. What only a look-up can tell is public here. */
+/* The same of a host as URLs have it, with brackets or without. What only a look-up can tell is public here. */
 bool address_host_is_public(const char *host);
 
 #endif

@@ -16,12 +16,15 @@
 #include "base/memory.h"
 #include "http/address.h"
 #include "http/posts.h"
+#include "http/problem.h"
+#include "http/route.h"
 
 enum {
     HEAD_BYTES = 64 * 1024,
     ANSWER_BYTES = 16 * 1024 * 1024,
     CONNECT_SECONDS = 10,
     USUAL_PATIENCE = 60, /* the server may have to wait for its disk */
+    MOST_REDIRECTS = 5,
     TURN_MILLISECONDS = 1000,
     DROPPED_BYTES = 64 * 1024, /* of the answer to a post; then it is cut */
 };
@@ -47,10 +50,6 @@ struct client {
 
 /* Opening */
 
-static int refuse_server(const char *server) {
-    return fail(ERR_USAGE, "--server %.200s: http://HOST:PORT or https://HOST:PORT is expected", server);
-}
-
 static bool has_part(CURLU *url, CURLUPart part) {
     char *text = NULL;
     bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
@@ -70,7 +69,7 @@ static int set_server(struct client *client, const char *server) {
     client->server = or_end(curl_url());
     if (curl_url_set(client->server, CURLUPART_URL, server, 0) != CURLUE_OK || !is_http(client->server) ||
         has_part(client->server, CURLUPART_QUERY) || has_part(client->server, CURLUPART_FRAGMENT)) {
-        return refuse_server(server);
+        return fail(ERR_USAGE, "--server %.200s: http://HOST:PORT or https://HOST:PORT is expected", server);
     }
     return 0;
 }
@@ -106,9 +105,7 @@ int client_open(const struct client_options *options, struct client **ret) {
     }
     int result = set_server(client, options->server);
     result = result == 0 && options->api_key ? set_key(client, options->api_key) : result;
-    if (result == 0) {
-        *ret = take(client);
-    }
+    *ret = result == 0 ? take(client) : *ret;
     return result;
 }
 
@@ -130,27 +127,10 @@ void client_drop(struct client **client_address) {
 
 /* The address of a request */
 
-/* base and path joined by one slash, with id in its place. */
-static char *join_path(const char *base, const char *path, const char *id) {
-    size_t length = strlen(base);
-    const char *place = strstr(path, "{id}");
-    while (length > 0 && base[length - 1] == '/') {
-        length--;
-    }
-    if (!place) {
-        return format("%.*s%s", (int)length, base, path);
-    }
-    char *escaped = or_end(curl_easy_escape(NULL, id, 0));
-    char *joined =
-        format("%.*s%.*s%s%s", (int)length, base, (int)(place - path), path, escaped, place + strlen("{id}"));
-    curl_free(escaped);
-    return joined;
-}
-
 static void set_path(CURLU *url, const struct client_request *request) {
     char *base = NULL;
     or_end(curl_url_get(url, CURLUPART_PATH, &base, 0) == CURLUE_OK ? base : NULL);
-    char *path cleanup(drop_memory) = join_path(base, request->path, request->id);
+    char *path cleanup(drop_memory) = route_join(base, request->path, request->id);
     curl_free(base);
     or_end(curl_url_set(url, CURLUPART_PATH, path, 0) == CURLUE_OK ? url : NULL);
 }
@@ -169,13 +149,13 @@ static CURLU *url_of(const struct client *client, const struct client_request *r
 
 /* What libcurl calls. Bytes that are not taken, or a code other than that of success, end the request. */
 
-static long status_of(const struct client *client) {
+static long status_of(CURL *easy) {
     long status = 0;
-    curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     return status;
 }
 
-static bool is_success(const struct client *client) { return status_of(client) / 100 == 2; }
+static bool is_success(const struct client *client) { return status_of(client->easy) / 100 == 2; }
 
 static size_t send_some(char *to, size_t size, size_t count, void *context) {
     struct client *client = context;
@@ -278,35 +258,26 @@ static void set_up(struct client *client, CURLU *url) {
     set_body(client);
 }
 
+/* Trying again may help. */
+static bool is_passing(CURLcode code) {
+    return code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT ||
+           code == CURLE_PROXY || code == CURLE_OPERATION_TIMEDOUT || code == CURLE_SSL_CONNECT_ERROR ||
+           code == CURLE_SSL_CACERT_BADFILE || code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SEND_ERROR ||
+           code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
+}
+
 static int end_of_transfer(struct client *client) {
     int left;
     const CURLMsg *message = curl_multi_info_read(client->multi, &left);
     CURLcode code = message ? message->data.result : CURLE_FAILED_INIT;
     const char *why = *client->message ? client->message : curl_easy_strerror(code);
-    if (client->failed != 0) {
+    if (client->failed != 0 || code == CURLE_OK) {
         return client->failed;
     }
-    switch (code) {
-    case CURLE_OK:
-        return 0;
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_PROXY:
-    case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-        return fail(ERR_UNREACHABLE, "%s", why);
-    case CURLE_OUT_OF_MEMORY:
-        return fail(ERR_NO_MEMORY, "%s", why);
-    default:
-        return fail(ERR_BAD_ANSWER, "%s", why);
-    }
+    return fail(is_passing(code)              ? ERR_UNREACHABLE
+                : code == CURLE_OUT_OF_MEMORY ? ERR_NO_MEMORY
+                                              : ERR_BAD_ANSWER,
+                "%s", why);
 }
 
 /* libcurl's loop, which ends early where somebody wants it to. */
@@ -330,23 +301,16 @@ static int transfer(struct client *client) {
 
 /* A failure that the server tells, or somebody between: those say so with a status alone. */
 static int refusal(struct client *client) {
-    struct json *problem cleanup(json_drop) = NULL;
-    const char *text = client->text.data ? client->text.data : "";
-    const char *word = json_parse(text, client->text.length, &problem) == 0 ? json_string(problem, "code") : NULL;
-    long status = status_of(client);
-    curl_off_t seconds = 0;
-    if (!word) {
-        return fail(status >= 502 && status <= 504 ? ERR_UNREACHABLE : ERR_BAD_ANSWER, "the answer is HTTP status %ld",
-                    status);
+    long status = status_of(client->easy);
+    int error = problem_read(client->text.data ? client->text.data : "", client->text.length, &client->problem);
+    if (error == 0) {
+        error = status >= 502 && status <= 504 ? ERR_UNREACHABLE : ERR_BAD_ANSWER;
+        return fail(error, "the answer is HTTP status %ld", status);
     }
+    curl_off_t seconds = 0;
     curl_easy_getinfo(client->easy, CURLINFO_RETRY_AFTER, &seconds);
     client->retry_after = (int64_t)seconds;
-    int error = error_from_word(word);
-    bool known = strcmp(error_word(error), word) == 0;
-    client->problem = take(problem);
-    return known
-               ? fail(error, "%s", json_string(client->problem, "detail") ? json_string(client->problem, "detail") : "")
-               : fail(ERR_REFUSED, "%.60s", word);
+    return error;
 }
 
 static int read_answer(struct client *client, struct client_answer *ret) {
@@ -406,10 +370,12 @@ struct posts {
 
 struct posting {
     struct posting *next;
+    struct posts *posts;
     CURL *easy;
     struct curl_slist *headers;
     struct buffer body;
     void *owner;
+    int (*receive)(void *context, void *owner, const char *bytes, size_t length);
     bool private_too, refused; /* by open_socket() */
     size_t dropped;
     char message[CURL_ERROR_SIZE];
@@ -417,11 +383,9 @@ struct posting {
 
 static bool host_is_public(CURLU *url) {
     char *host = NULL;
-    or_end(curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK ? host : NULL);
-    size_t length = strlen(host), brackets = *host == '[';
-    char *bare cleanup(drop_memory) = copy_bytes(host + brackets, length - 2 * brackets);
+    bool is = curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK && address_host_is_public(host);
     curl_free(host);
-    return address_host_is_public(bare);
+    return is;
 }
 
 int posts_check(const char *url, bool private_too) {
@@ -523,6 +487,29 @@ static size_t drop_some(const char *bytes, size_t size, size_t count, void *cont
     return posting->dropped > DROPPED_BYTES ? 0 : size * count;
 }
 
+/* What comes with a redirect or a failure is not what was asked for. */
+static size_t fetch_some(const char *bytes, size_t size, size_t count, void *context) {
+    struct posting *posting = context;
+    bool wanted = status_of(posting->easy) / 100 == 2;
+    return !wanted ? drop_some(bytes, size, count, context)
+           : posting->receive(posting->posts->context, posting->owner, bytes, size * count) == 0 ? size * count
+                                                                                                 : 0;
+}
+
+/* What is sent, or what takes that which is fetched. */
+static void set_load(struct posting *posting) {
+    CURL *easy = posting->easy;
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, posting->receive ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)MOST_REDIRECTS);
+    if (!posting->receive) {
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, posting->headers);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, posting->body.data);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)posting->body.length);
+    }
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, posting->receive ? fetch_some : drop_some);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, posting);
+}
+
 static void set_up_post(struct posting *posting, const struct post *post) {
     CURL *easy = posting->easy;
     set_manners(easy);
@@ -535,48 +522,62 @@ static void set_up_post(struct posting *posting, const struct post *post) {
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, posting);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, posting->message);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)post->seconds);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, posting->headers);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, posting->body.data);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)posting->body.length);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_some);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, posting);
+    set_load(posting);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, drop_some);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, posting);
 }
 
-void posts_begin(struct posts *posts, const struct post *post) {
-    struct posting *posting = alloc(1, sizeof(*posting));
-    *posting = (struct posting){
-        .next = posts->first, .body = *post->body, .owner = post->owner, .private_too = post->private_too};
+static void add_posted(struct posting *posting, const struct post *post) {
+    posting->body = *post->body;
     *post->body = (struct buffer){0};
-    posts->first = posting;
-    posting->easy = or_end(curl_easy_init());
     posting->headers = or_end(curl_slist_append(NULL, "Content-Type: application/json"));
     for (const char *const *header = post->headers; *header; header++) {
         or_end(curl_slist_append(posting->headers, *header));
     }
+}
+
+void posts_begin(struct posts *posts, const struct post *post) {
+    struct posting *posting = alloc(1, sizeof(*posting));
+    *posting = (struct posting){.next = posts->first,
+                                .posts = posts,
+                                .receive = post->receive,
+                                .owner = post->owner,
+                                .private_too = post->private_too};
+    posts->first = posting;
+    posting->easy = or_end(curl_easy_init());
+    if (!post->receive) {
+        add_posted(posting, post);
+    }
     set_up_post(posting, post);
     or_end(curl_multi_add_handle(posts->multi, posting->easy) == CURLM_OK ? posting : NULL);
+}
+
+void posts_leave(struct posts *posts, const void *owner) {
+    struct posting *posting = posts->first;
+    while (posting->owner != owner) {
+        posting = posting->next;
+    }
+    end_posting(posts, posting);
 }
 
 int posts_descriptor(const struct posts *posts) { return posts->epoll_fd; }
 
 int64_t posts_until(const struct posts *posts) { return posts->timer_at; }
 
-/* A status that has come counts, whatever became of the rest of the answer. */
+/* A status that has come counts, whatever became of the rest of the answer, unless that is what was asked for. */
 static void tell_end(struct posts *posts, CURL *easy, CURLcode code) {
     struct posting *posting = NULL;
-    long status = 0;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &posting);
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    long status = status_of(posting->easy);
     const char *why = posting->refused    ? "its address is not public, which this server does not allow"
                       : *posting->message ? posting->message
                                           : curl_easy_strerror(code);
-    char *trouble cleanup(drop_memory) =
-        status / 100 >= 2 ? format("the answer is HTTP status %ld", status) : copy_string(why);
+    bool sound = status / 100 == 2, done = sound && (!posting->receive || code == CURLE_OK);
+    bool by_status = status / 100 > 2 && !posting->refused;
+    char *trouble cleanup(drop_memory) = by_status ? format("the answer is HTTP status %ld", status) : copy_string(why);
     void *owner = posting->owner;
     end_posting(posts, posting);
-    posts->over(posts->context, owner, status / 100 == 2 ? NULL : trouble);
+    posts->over(posts->context, owner, done ? NULL : trouble);
 }
 
 void posts_take(struct posts *posts, int64_t now) {

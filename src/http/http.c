@@ -118,16 +118,27 @@ void http_answer_json(struct http_request *request, int status, struct json **js
     json_drop(json);
 }
 
+/* Of the route; of one with the same path where the method is wrong. */
+static const struct http_route *route_of_path(const struct http_request *request) {
+    const struct http_route *route = request->route ? request->route : request->http->options.routes;
+    while (!request->route && route->method && strcmp(route->path, request->path) != 0) {
+        route++;
+    }
+    return route;
+}
+
 void http_answer_problem(struct http_request *request, int error, const char *detail) {
     int status = error_http_status(error);
-    struct json *problem cleanup(json_drop) = problem_to_json(error, detail, request->id);
+    const struct http_route *route = route_of_path(request);
+    struct json *problem cleanup(json_drop) =
+        route->problem ? route->problem(error, detail, &status) : problem_to_json(error, detail, request->id);
     if (status == MHD_HTTP_TOO_MANY_REQUESTS || status == MHD_HTTP_SERVICE_UNAVAILABLE) {
         const struct http_options *options = &request->http->options;
         int64_t after = request->retry_after ? request->retry_after : options->retry_after(options->context);
         char *seconds cleanup(drop_memory) = format("%lld", (long long)after);
         http_set_header(request, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
     }
-    answer_json(request, status, "application/problem+json", problem);
+    answer_json(request, status, route->problem ? "application/json" : "application/problem+json", problem);
 }
 
 /* Waiting */

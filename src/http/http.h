@@ -44,6 +44,8 @@ struct http_route {
     /* A failure is answered when the body has come; no more of it is given. */
     int (*part)(void *context, struct http_request *request, const struct http_part *part);
     void (*end)(void *context, struct http_request *request);
+    /* What a failure is answered with in place of problem details; the caller drops it. status may be changed. */
+    struct json *(*problem)(int error, const char *detail, int *status);
 };
 
 enum { HTTP_ARGUMENTS = 2, HTTP_ID_BYTES = 65, HTTP_UPLOAD_BYTES = 64 * 1024 /* held of a body on its way */ };

@@ -1,5 +1,7 @@
 #include "http/problem.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -15,4 +17,18 @@ struct json *problem_to_json(int error, const char *detail, const char *request_
     json_set_string(problem, "advice", error_advice(error));
     json_set_string(problem, "request_id", request_id);
     return problem;
+}
+
+int problem_read(const char *text, size_t length, struct json **ret) {
+    struct json *problem cleanup(json_drop) = NULL;
+    const char *word = json_parse(text, length, &problem) == 0 ? json_string(problem, "code") : NULL;
+    if (!word) {
+        return 0;
+    }
+    int error = error_from_word(word);
+    const char *detail = json_string(problem, "detail");
+    error = strcmp(error_word(error), word) == 0 ? fail(error, "%s", detail ? detail : "")
+                                                 : fail(ERR_REFUSED, "%.60s", word);
+    *ret = take(problem);
+    return error;
 }

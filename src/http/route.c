@@ -1,5 +1,6 @@
 #include "http/route.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,4 +90,27 @@ size_t route_unescape(char *text) {
     }
     *to = '\0';
     return (size_t)(to - text);
+}
+
+/* All but what stands for itself in every part of an address. */
+static char *escape(const char *text) {
+    struct buffer escaped = {0};
+    for (; *text; text++) {
+        bool plain = isalnum((unsigned char)*text) || strchr("-._~", *text);
+        buffer_add_format(&escaped, plain ? "%c" : "%%%02X", (unsigned char)*text);
+    }
+    return buffer_take(&escaped);
+}
+
+char *route_join(const char *base, const char *path, const char *id) {
+    size_t length = strlen(base);
+    const char *place = strstr(path, "{id}");
+    while (length > 0 && base[length - 1] == '/') {
+        length--;
+    }
+    if (!place) {
+        return format("%.*s%s", (int)length, base, path);
+    }
+    char *escaped cleanup(drop_memory) = escape(id);
+    return format("%.*s%.*s%s%s", (int)length, base, (int)(place - path), path, escaped, place + strlen("{id}"));
 }

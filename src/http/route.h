@@ -25,4 +25,7 @@ int route_check_parameter(void *route, const char *name, const char *value);
  * which nothing accepts. What is no %XX stays as it is. */
 size_t route_unescape(char *text);
 
+/* base and path joined by one slash, with id, escaped, in place of "{id}"; the caller frees it. */
+char *route_join(const char *base, const char *path, const char *id);
+
 #endif

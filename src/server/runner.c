@@ -185,6 +185,9 @@ static int ask_for_direct(struct runner *runner, struct run *run) {
 
 int runner_begin_direct(void *context, struct direct *direct) {
     struct runner *runner = context;
+    if (runner->draining) { /* since the document began to come */
+        return fail(ERR_DRAINING, "%s", "");
+    }
     if (runner->waiting_count == MOST_WAITING) {
         return fail(ERR_BUSY, "%d documents wait to be read at once", MOST_WAITING);
     }

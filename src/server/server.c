@@ -12,6 +12,7 @@
 #include "access/access.h"
 #include "api/api.h"
 #include "api/callbacks.h"
+#include "api/fetches.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -28,6 +29,7 @@ static const int64_t SECOND = 1000000000, MILLISECOND = 1000000;
 enum {
     CLOSE_MILLISECONDS = 500, /* for answers that are on their way when all is done */
     OTHER_DESCRIPTORS = 512,  /* besides connections: documents, processes, the store */
+    OWN_POLLED = 4,           /* signals, callbacks, the disk, fetches */
 };
 
 struct server {
@@ -41,6 +43,7 @@ struct server {
     char *address;   /* HOST:PORT */
     struct tls *tls; /* NULL: there is none */
     struct callbacks *callbacks;
+    struct fetches *fetches;
     int signal_fd;
     int64_t drain_until, close_at; /* clock; 0: it is not draining, or not done yet */
     int64_t watchdog, watchdog_at; /* nanoseconds, 0: there is none; clock */
@@ -98,6 +101,13 @@ static struct callbacks_conf callbacks_conf_of(const struct options *options, co
         .secret = secret, .private_too = options->callback_private, .seconds = options->callback_timeout};
 }
 
+static struct fetches_conf fetches_conf_of(const struct options *options) {
+    return (struct fetches_conf){.allowed = options->fetch,
+                                 .private_too = options->fetch_private,
+                                 .seconds = options->fetch_timeout,
+                                 .bytes = options->max_upload};
+}
+
 /* NULL if there is none. */
 static int read_secret(const struct options *options, char **ret) {
     return options->callback_secret ? callbacks_read_secret(options->callback_secret, ret) : 0;
@@ -137,12 +147,15 @@ static void follow(struct server *server, struct options *fresh, const struct ke
     const struct tasks_limits tasks_limits = tasks_limits_of(options);
     const struct pool_conf conf = settings_of_pool(options);
     const struct callbacks_conf callbacks_conf = callbacks_conf_of(options, secret);
+    const struct fetches_conf fetches_conf = fetches_conf_of(options);
     if (server->access) {
         access_follow(server->access, keys, &limits);
     }
     follow_tls(server, tls);
     tasks_follow(server->tasks, &tasks_limits);
     callbacks_follow(server->callbacks, &callbacks_conf);
+    fetches_follow(server->fetches, &fetches_conf);
+    api_follow(server->api, options->paddlex_pages);
     if (pool_follow(&server->runner.pool, &conf) != 0) {
         log_line(LOG_ERROR, "the settings of memory: %s: %s", error_sentence(ERR_INTERNAL), error_detail());
     }
@@ -207,6 +220,7 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 static int milliseconds_to_wait(struct server *server, int64_t now) {
     int64_t until = earlier(http_until(server->http, now), runner_until(&server->runner, now));
     until = earlier(until, earlier(tasks_until(server->tasks), callbacks_until(server->callbacks)));
+    until = earlier(until, fetches_until(server->fetches));
     until = server->watchdog > 0 ? earlier(until, server->watchdog_at) : until;
     if (server->drain_until > 0) {
         until = earlier(until, server->close_at > 0 ? server->close_at : server->drain_until);
@@ -242,7 +256,7 @@ static void tell_watchdog(struct server *server, int64_t now) {
 static void loop(struct server *server) {
     struct blobs *blobs = tasks_blobs(server->tasks);
     size_t connections = (size_t)server->options->connections;
-    size_t most = 3 + HTTP_POLLED(connections) + POOL_POLLED(server->options->jobs);
+    size_t most = OWN_POLLED + HTTP_POLLED(connections) + POOL_POLLED(server->options->jobs);
     struct pollfd *polled cleanup(drop_memory) = alloc(most, sizeof(*polled));
     for (;;) {
         int64_t now = clock_now();
@@ -258,16 +272,18 @@ static void loop(struct server *server) {
         polled[0] = (struct pollfd){.fd = server->signal_fd, .events = POLLIN};
         polled[1] = (struct pollfd){.fd = callbacks_descriptor(server->callbacks), .events = POLLIN};
         polled[2] = (struct pollfd){.fd = blobs_descriptor(blobs), .events = POLLIN};
-        size_t pool_count = pool_poll(&server->runner.pool, polled + 3);
-        size_t http_count = http_poll(server->http, polled + 3 + pool_count);
-        poll(polled, 3 + pool_count + http_count, milliseconds_to_wait(server, now));
+        polled[3] = (struct pollfd){.fd = fetches_descriptor(server->fetches), .events = POLLIN};
+        size_t pool_count = pool_poll(&server->runner.pool, polled + OWN_POLLED);
+        size_t http_count = http_poll(server->http, polled + OWN_POLLED + pool_count);
+        poll(polled, OWN_POLLED + pool_count + http_count, milliseconds_to_wait(server, now));
         now = clock_now();
         /* The pool first: what a request changes would make what was polled of it out of date. */
-        runner_take(&server->runner, polled + 3);
+        runner_take(&server->runner, polled + OWN_POLLED);
+        fetches_take(server->fetches, now);
         if (polled[2].revents) {
             blobs_take(blobs);
         }
-        http_take(server->http, polled + 3 + pool_count, http_count, now);
+        http_take(server->http, polled + OWN_POLLED + pool_count, http_count, now);
         callbacks_take(server->callbacks, now);
         if (polled[0].revents) {
             take_signal(server, now);
@@ -339,6 +355,12 @@ static int open_callbacks(struct server *server, const char *secret) {
     return callbacks_open(server->api, &conf, &server->callbacks);
 }
 
+static int open_fetches(struct server *server) {
+    const struct fetches_conf conf = fetches_conf_of(server->options);
+    api_follow(server->api, server->options->paddlex_pages);
+    return fetches_open(server->api, &conf, &server->fetches);
+}
+
 static int start(struct server *server) {
     const struct options *options = server->options;
     char *secret cleanup(drop_memory) = NULL;
@@ -369,7 +391,8 @@ static int start(struct server *server) {
     runner_use(&server->runner, server->tasks);
     result = open_http(server, &listening);
     api_use(server->api, server->tasks, server->http);
-    return result ? result : open_callbacks(server, secret);
+    result = result ? result : open_callbacks(server, secret);
+    return result ? result : open_fetches(server);
 }
 
 static void tell_start(const struct server *server) {
@@ -409,6 +432,7 @@ int server_run(struct options *options, const struct server_source *source) {
         result = settle(&server);
         detail = result ? (free(detail), copy_string(error_detail())) : detail;
     }
+    fetches_drop(&server.fetches);
     callbacks_drop(&server.callbacks);
     runner_done(&server.runner);
     tasks_drop(&server.tasks);

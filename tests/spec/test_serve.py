@@ -602,6 +602,11 @@ def test_while_it_ends_nothing_new_is_taken(tmp_path):
         connection = server.connect()
         connection.request("POST", "/v1/ocr?format=text", pdf(10))  # it is finished, within the time to end
         wait_for(lambda: server.get("/v1/pool").json["leases"]["held"] == 1)
+        late = server.connect()
+        late.putrequest("POST", "/v1/ocr")
+        late.putheader("Content-Length", "6")
+        late.endheaders(b"abc")
+        wait_for(lambda: "octavo_http_uploads 1\n" in server.get("/metrics").text)
         server.process.send_signal(signal.SIGTERM)
         ready = None
         deadline = time.monotonic() + 10
@@ -611,6 +616,8 @@ def test_while_it_ends_nothing_new_is_taken(tmp_path):
         answer = server.request("POST", "/v1/tasks", pdf(1))
         is_problem(answer, 503, "draining")
         assert int(answer.headers["Retry-After"]) >= 1
+        late.send(b"def")  # it began to come before
+        assert late.getresponse().status == 503
         assert server.get("/healthz").status == 200
         assert connection.getresponse().read().decode().count("Page number") == 10
         assert server.wait() == 0

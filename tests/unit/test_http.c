@@ -129,6 +129,34 @@ static void problems_tell_all(void **state) {
 
 /* Formats */
 
+static void problems_are_read_again(void **state) {
+    (void)state;
+    struct json *problem cleanup(json_drop) = problem_to_json(ERR_QUEUE_FULL, "why", "id"),
+                         *again cleanup(json_drop) = NULL;
+    char *text cleanup(drop_memory) = json_text(problem, false);
+    assert_int_equal(problem_read(text, strlen(text), &again), ERR_QUEUE_FULL);
+    assert_string_equal(error_detail(), "why");
+    assert_string_equal(json_string(again, "request_id"), "id");
+    static const char unknown[] = "{\"code\":\"of_later\"}", none[] = "<html>";
+    json_drop(&again);
+    assert_int_equal(problem_read(unknown, strlen(unknown), &again), ERR_REFUSED);
+    json_drop(&again);
+    assert_int_equal(problem_read(none, strlen(none), &again), 0);
+    assert_null(again);
+}
+
+static void addresses_are_joined(void **state) {
+    (void)state;
+    static const char *const cases[][4] = {{"", "/v1/tasks", NULL, "/v1/tasks"},
+                                           {"/", "/v1/tasks", NULL, "/v1/tasks"},
+                                           {"/a//", "/v1/tasks/{id}", "b-1.2_~", "/a/v1/tasks/b-1.2_~"},
+                                           {"/a", "/{id}/c", "/?\xFF {", "/a/%2F%3F%FF%20%7B/c"}};
+    for (size_t i = 0; i < array_length(cases); i++) {
+        char *joined cleanup(drop_memory) = route_join(cases[i][0], cases[i][1], cases[i][2]);
+        assert_string_equal(joined, cases[i][3]);
+    }
+}
+
 static void the_best_accepted_type_is_chosen(void **state) {
     (void)state;
     static const char *const types[] = {"text/plain; charset=utf-8", "application/json", NULL};
@@ -467,6 +495,8 @@ int main(void) {
         cmocka_unit_test(escapes_are_decoded_and_nothing_is_cut),
         cmocka_unit_test(ids_of_clients_are_kept_if_they_can_be_shown),
         cmocka_unit_test(problems_tell_all),
+        cmocka_unit_test(problems_are_read_again),
+        cmocka_unit_test(addresses_are_joined),
         cmocka_unit_test(the_best_accepted_type_is_chosen),
         cmocka_unit_test(only_this_machine_is_listened_on),
         TEST(bodies_are_given_piece_by_piece),

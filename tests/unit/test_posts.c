@@ -18,6 +18,8 @@
 struct told {
     int count;
     char *trouble; /* "": none */
+    struct buffer got;
+    size_t limit; /* of what is taken */
 };
 
 static void over(void *context, void *owner, const char *trouble) {
@@ -114,6 +116,78 @@ static void nothing_is_sent_to_what_is_not_public(void **state) {
     assert_string_equal(stranger.asked, "");
 }
 
+static int take_some(void *context, void *owner, const char *bytes, size_t length) {
+    struct told *told = context;
+    assert_ptr_equal(owner, told);
+    buffer_add(&told->got, bytes, length);
+    return told->got.length > told->limit ? -1 : 0;
+}
+
+static void begin_fetch(struct posts *posts, struct told *told, const char *url, bool private_too) {
+    const struct post post = {
+        .url = url, .receive = take_some, .seconds = 2, .private_too = private_too, .owner = told};
+    posts_begin(posts, &post);
+}
+
+static void what_comes_is_taken_or_told(void **state) {
+    (void)state;
+    const struct {
+        const char *answer, *trouble, *got;
+        size_t limit;
+        bool private_too;
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "", "ok", 2, true},
+        {"HTTP/1.1 200 OK\r\n\r\nall until it ends", "", "all until it ends", 99, true},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "", "ok", 1, true}, /* the owner knows why */
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", "bytes remaining", "ok", 99, true},
+        {"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", "HTTP status 404", "", 99, true},
+        {"HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1/\r\nContent-Length: 2\r\n\r\nno", "", "", 99, true},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "is not public", "", 99, false},
+    };
+    for (size_t i = 0; i < array_length(cases); i++) {
+        struct stranger stranger = {.answer = cases[i].answer, .length = strlen(cases[i].answer)};
+        struct told told = {.limit = cases[i].limit};
+        struct posts *posts cleanup(posts_drop) = NULL;
+        char *url cleanup(drop_memory) = NULL;
+        stranger_open(&stranger, &url);
+        assert_int_equal(posts_open(over, &told, &posts), 0);
+        begin_fetch(posts, &told, url, cases[i].private_too);
+        wait_for_end(posts, &told);
+        assert_string_equal(told.got.data ? told.got.data : "", cases[i].got);
+        bool sound = i < 2; /* all others have some trouble */
+        if (!strstr(told.trouble, cases[i].trouble) || sound != !*told.trouble) {
+            fail_msg("%zu: \"%s\", expected \"%s\"", i, told.trouble, cases[i].trouble);
+        }
+        stranger_close(&stranger);
+        assert_memory_equal(stranger.asked, "GET / HTTP/1.1\r\n", cases[i].private_too ? 16 : 0);
+        free(told.trouble);
+        buffer_done(&told.got);
+    }
+}
+
+static void one_can_be_left_and_others_go_on(void **state) {
+    (void)state;
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    struct told told = {.limit = 9};
+    struct posts *posts cleanup(posts_drop) = NULL;
+    struct stranger silent = {0}, stranger = {.answer = answer, .length = strlen(answer)};
+    char *nowhere cleanup(drop_memory) = NULL, *url cleanup(drop_memory) = NULL;
+    int other;
+    stranger_open(&silent, &nowhere);
+    stranger_open(&stranger, &url);
+    assert_int_equal(posts_open(over, &told, &posts), 0);
+    const struct post left = {.url = nowhere, .receive = take_some, .seconds = 2, .private_too = true, .owner = &other};
+    begin_fetch(posts, &told, url, true);
+    posts_begin(posts, &left);
+    posts_leave(posts, &other);
+    wait_for_end(posts, &told);
+    assert_string_equal(told.trouble, "");
+    stranger_close(&silent);
+    stranger_close(&stranger);
+    free(told.trouble);
+    buffer_done(&told.got);
+}
+
 static void what_is_on_its_way_can_be_left(void **state) {
     (void)state;
     struct told told = {0};
@@ -171,6 +245,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_status_decides),
         cmocka_unit_test(nothing_is_sent_to_what_is_not_public),
+        cmocka_unit_test(what_comes_is_taken_or_told),
+        cmocka_unit_test(one_can_be_left_and_others_go_on),
         cmocka_unit_test(what_is_on_its_way_can_be_left),
         cmocka_unit_test(urls_are_checked),
     };
