@@ -9,16 +9,24 @@
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
 #include <openvino/c/openvino.h>
 #pragma GCC diagnostic pop
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "engine/engine.h"
 #include "engine/library.h"
 
 /* Entries in the plug-in's cache of compiled kernels, over all layers; see docs/performance.md for the choice. */
 #define KERNEL_CACHE "100"
+
+#define CACHE_PATIENCE INT64_C(5000000000) /* nanoseconds that a model's turn at the cache is waited for */
+#define CACHE_STEP 5000                    /* microseconds */
 
 /* The functions used; FUNCTION(name) becomes a pointer in struct api and a line in its look-up. */
 #define FUNCTIONS                                                                                                      \
@@ -130,15 +138,35 @@ static int openvino_open(const char *folder, struct engine **ret) {
 
 static const char *openvino_version(const struct engine *engine) { return engine->version; }
 
+/*
+ * OpenVINO maps the compiled form of a model that it finds in the cache, also while another process is still writing
+ * it, and dies of it. So one process at a time loads a model with the cache; who waits for too long does without.
+ * Returns the lock, closed to release it.
+ */
+static int lock_cache(const char *cache, const char *path) {
+    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    char *lock cleanup(drop_memory) = format("%s/%s.lock", cache, name);
+    int fd cleanup(drop_fd) = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int64_t until = clock_now() + CACHE_PATIENCE;
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (clock_now() > until) {
+            return -1;
+        }
+        usleep(CACHE_STEP);
+    }
+    return take_fd(&fd);
+}
+
 static int openvino_network_load(struct engine *engine, const char *path, int runners, const char *cache,
                                  struct network **ret) {
     char streams[16];
+    int lock cleanup(drop_fd) = cache ? lock_cache(cache, path) : -1;
     snprintf(streams, sizeof(streams), "%d", runners);
     const ov_property_t properties[] = {{"NUM_STREAMS", streams},
                                         {"INFERENCE_NUM_THREADS", streams},
                                         {"ENABLE_CPU_PINNING", "NO"},
                                         {"CPU_RUNTIME_CACHE_CAPACITY", KERNEL_CACHE},
-                                        {"CACHE_DIR", cache ? cache : ""}};
+                                        {"CACHE_DIR", lock >= 0 ? cache : ""}};
     ov_compiled_model_t *model;
     int result = answer(&engine->api,
                         engine->api.ov_core_compile_model_from_file_props(engine->core, path, "CPU",

@@ -159,3 +159,12 @@ def test_many_documents_share_little_memory(tmp_path, memory, count):
     assert run.returncode == 0, run.stderr
     assert len({path.read_text() for path in (tmp_path / "out").glob("*.txt")}) == 1
     assert "the ledger is balanced" in run.stderr
+
+
+@real
+def test_layout_holds_in_little_memory(tmp_path):
+    run = octavo("ocr", "--layout", "on", "--memory", "320M", "-f", "json,html", "-v", "-o", tmp_path, TABLE, COLUMNS,
+                 env={**os.environ, "XDG_STATE_HOME": str(tmp_path)})
+    assert run.returncode == 0, run.stderr
+    assert "the ledger is balanced" in run.stderr
+    assert (tmp_path / "table.html").read_text().count("<table") == 1

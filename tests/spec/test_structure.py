@@ -129,10 +129,3 @@ def test_a_missing_model_is_told_or_refused(tmp_path, missing):
     assert run.stderr.count(missing.name) == 1
     run = octavo("ocr", "--models", folder, LETTER)
     assert run.returncode == 0 and run.stderr == ""
-
-
-def test_layout_holds_in_little_memory(tmp_path):
-    run = octavo("ocr", "--layout", "on", "--memory", "320M", "-f", "json,html", "-v", "-o", tmp_path, TABLE, COLUMNS)
-    assert run.returncode == 0, run.stderr
-    assert "the ledger is balanced" in run.stderr
-    assert len(Outline((tmp_path / "table.html").read_text()).tables) == 1

@@ -273,3 +273,21 @@ def test_many_threads_read_what_one_reads(tmp_path):
     for path in files:
         name = f"{path.stem}.txt"
         assert (tmp_path / "1" / name).read_text() == (tmp_path / "4" / name).read_text()
+
+
+@pytest.mark.skipif("openvino" not in ENGINES, reason="OpenVINO is not installed")
+def test_first_starts_at_once_share_the_cache_of_compiled_models(tmp_path):
+    """And who finds it taken for too long reads without it."""
+    command = [BIN / "octavo", "ocr", "-v", "--engine", "openvino", SAMPLES / "letter.png"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    runs = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(3)]
+    told = [(run.communicate(timeout=120), run.returncode) for run in runs]
+    assert [status for _, status in told] == [0, 0, 0], told
+    assert len({text for (text, _), _ in told}) == 1 and not any("died" in errors for (_, errors), _ in told)
+    locks = list(tmp_path.glob("octavo/*.lock"))
+    assert {path.suffix for path in (tmp_path / "octavo").iterdir()} == {".lock", ".blob"} and len(locks) >= 3
+    with next(path for path in locks if "_det_" in path.name).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0 and run.stdout == told[0][0][0], run.stderr
