@@ -312,7 +312,7 @@ def test_hostile_file_name_is_only_a_name(shared, name):
     shown = answer.json["name"]
     assert shown is None or ("/" not in shown and "\\" not in shown.replace("\\x00", "") and len(shown) <= 255)
     assert shared.wait_for_end(answer.json["id"])["state"] == "done"
-    assert all(re.fullmatch(r"documents|pages|lock|octavo\.db.*|[0-9a-z]{26}", path.name)
+    assert all(re.fullmatch(r"documents|pages|pdfs|lock|octavo\.db.*|[0-9a-z]{26}", path.name)
                for path in Path(shared.data).rglob("*"))
 
 

@@ -1,5 +1,6 @@
 """schemathesis asks a server whatever its description allows, and does not: no answer that the description does not have."""
 import os
+import re
 import subprocess
 
 import pytest
@@ -40,7 +41,7 @@ def ask(server, folder, *options):
                        "--max-examples", EXAMPLES, "--seed", SEED, "--generation-database", "none", "--no-color",
                        "--continue-on-failure", *options, folder=folder)
     assert run.returncode == 0, run.stdout
-    assert "19 selected / 19 total" in run.stdout, run.stdout
+    assert re.search(r"\b(\d\d+) selected / \1 total", run.stdout), run.stdout
     assert server.get("/healthz").status == 200
 
 
