@@ -82,14 +82,6 @@ int main(int count, char **arguments) {
         memset(long_name, length % 2 ? 0xFF : 'x', length);
         LLVMFuzzerTestOneInput((const uint8_t *)long_name, length);
     }
-    for (int i = 1; i < count; i++) {
-        char *bytes cleanup(drop_memory) = NULL;
-        size_t length;
-        if (file_read_path(arguments[i], 1 << 20, &bytes, &length) != 0) {
-            return 1;
-        }
-        LLVMFuzzerTestOneInput((const uint8_t *)bytes, length);
-    }
-    return 0;
+    return replay_files(count, arguments);
 }
 #endif

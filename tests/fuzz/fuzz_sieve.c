@@ -10,7 +10,6 @@
 #include "api/paddlex.h"
 #include "api/sieve.h"
 #include "base/buffer.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "replay.h"
@@ -70,14 +69,6 @@ int main(int count, char **arguments) {
     for (size_t i = 0; i < array_length(sound); i++) {
         replay_changed(sound[i], odd, sizeof(odd));
     }
-    for (int i = 1; i < count; i++) {
-        char *bytes cleanup(drop_memory) = NULL;
-        size_t length;
-        if (file_read_path(arguments[i], 1 << 20, &bytes, &length) != 0) {
-            return 1;
-        }
-        LLVMFuzzerTestOneInput((const uint8_t *)bytes, length);
-    }
-    return 0;
+    return replay_files(count, arguments);
 }
 #endif

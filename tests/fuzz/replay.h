@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
@@ -22,6 +23,19 @@ static inline void replay_changed(const char *sound, const char *odd, size_t odd
         LLVMFuzzerTestOneInput((const uint8_t *)sound, at);
     }
     LLVMFuzzerTestOneInput((const uint8_t *)sound, length);
+}
+
+/* The files that the command line names; the exit status: 1 if one cannot be read. */
+static inline int replay_files(int count, char **arguments) {
+    for (int i = 1; i < count; i++) {
+        char *bytes cleanup(drop_memory) = NULL;
+        size_t length;
+        if (file_read_path(arguments[i], 1 << 20, &bytes, &length) != 0) {
+            return 1;
+        }
+        LLVMFuzzerTestOneInput((const uint8_t *)bytes, length);
+    }
+    return 0;
 }
 
 #endif
