@@ -128,22 +128,20 @@ void api_set_time(struct json *object, const char *key, int64_t wall) {
     json_set_string(object, key, text);
 }
 
-static void set_count(struct json *object, const char *key, int64_t count) {
-    if (count > 0) {
-        json_set_int(object, key, count);
+/* Below the lowest number that says something there is none. */
+static void set_from(struct json *object, const char *key, int64_t lowest, int64_t number) {
+    if (number >= lowest) {
+        json_set_int(object, key, number);
     } else {
-        json_set_string(object, key, NULL);
+        json_set(object, key, NULL);
     }
 }
 
 /* What the store keeps as JSON text. */
 static void set_parsed(struct json *object, const char *key, const char *text) {
     struct json *value = NULL;
-    if (text && json_parse(text, strlen(text), &value) == 0) {
-        json_set(object, key, value);
-    } else {
-        json_set_string(object, key, NULL);
-    }
+    bool sound = text && json_parse(text, strlen(text), &value) == 0;
+    json_set(object, key, sound ? value : NULL);
 }
 
 static struct json *error_to_json(const struct task_row *row) {
@@ -153,7 +151,7 @@ static struct json *error_to_json(const struct task_row *row) {
     json_set_string(object, "title", error_sentence(error));
     json_set_string(object, "detail", row->detail ? row->detail : "");
     json_set_string(object, "advice", error_advice(error));
-    set_count(object, "page", row->error_page);
+    set_from(object, "page", 1, row->error_page);
     return object;
 }
 
@@ -169,24 +167,19 @@ static struct json *callback_to_json(const struct task_row *row) {
 
 struct json *api_task_to_json(struct api *api, const struct task_row *row) {
     struct json *task = json_object_new();
-    int64_t position = tasks_position(api->tasks, row->id);
     json_set_string(task, "id", row->id);
     json_set_string(task, "state", task_state_word(row->state));
     json_set_string(task, "name", row->name);
     json_set_int(task, "priority", row->priority);
-    if (position >= 0) {
-        json_set_int(task, "position", position);
-    } else {
-        json_set_string(task, "position", NULL);
-    }
-    set_count(task, "pages", row->pages);
+    set_from(task, "position", 0, tasks_position(api->tasks, row->id));
+    set_from(task, "pages", 1, row->pages);
     json_set_int(task, "pages_done", row->pages_done);
-    set_count(task, "document_pages", row->document_pages);
+    set_from(task, "document_pages", 1, row->document_pages);
     json_set_int(task, "bytes", row->bytes);
     json_set_string(task, "format", row->format);
     json_set_string(task, "engine", row->engine);
     json_set_real(task, "seconds", row->seconds, 3);
-    set_count(task, "peak_bytes", row->peak_bytes);
+    set_from(task, "peak_bytes", 1, row->peak_bytes);
     set_parsed(task, "plan", row->plan);
     set_parsed(task, "timings", row->timings);
     set_parsed(task, "warnings", row->warnings);
@@ -195,16 +188,8 @@ struct json *api_task_to_json(struct api *api, const struct task_row *row) {
     api_set_time(task, "started", row->started);
     api_set_time(task, "ended", row->ended);
     api_set_time(task, "deadline", row->deadline);
-    if (row->error) {
-        json_set(task, "error", error_to_json(row));
-    } else {
-        json_set_string(task, "error", NULL);
-    }
-    if (row->callback) {
-        json_set(task, "callback", callback_to_json(row));
-    } else {
-        json_set_string(task, "callback", NULL);
-    }
+    json_set(task, "error", row->error ? error_to_json(row) : NULL);
+    json_set(task, "callback", row->callback ? callback_to_json(row) : NULL);
     return task;
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "http/http.h"
+#include "output/output.h"
 #include "pool/pool.h"
 #include "task/tasks.h"
 
@@ -22,7 +23,8 @@ struct direct {
     struct http_request *request;
     int fd;
     const struct wish *wish;
-    int64_t since; /* clock */
+    int64_t since;                     /* clock */
+    const struct selection *selection; /* what is made of it; NULL: all may be */
     bool over;
     struct job *job; /* of the host: its result when it is over without error */
     int error;       /* 0, or why it was not read, with its detail */
@@ -34,6 +36,7 @@ struct api_host {
     void *context;
     struct pool *pool;     /* to look at */
     struct access *access; /* NULL: there are no keys, everybody may do all */
+    const char *layout;    /* as the server is set, for those who do not say */
     /* Reads it when there is room, then calls api_direct_over(). ERR_BUSY, ERR_DRAINING. */
     int (*begin_direct)(void *context, struct direct *direct);
     /* It is not wanted any more, in work or over: what the host holds of it is freed. */

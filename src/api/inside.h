@@ -49,6 +49,10 @@ int api_choose_output(const struct http_request *request, struct selection *ret)
 /* The one of these types that an Accept header likes best, the last one of equals; -1: none. types ends with NULL. */
 int api_choose_type(const char *accept, const char *const types[]);
 
+/* The next piece of what a writer writes, for struct http_stream: a page a call. Until a file in an archive is complete
+ * nothing comes of them, and others have their turn. */
+enum http_next api_next_piece(struct http_request *request, struct writer **writer, struct buffer *to);
+
 /* Answers with all of a file (copied); its length is not told. */
 void api_answer_file(struct http_request *request, const char *type, int fd);
 

@@ -119,15 +119,15 @@ static void add_workers(struct buffer *text, const struct pool *pool) {
             (double)counts.unhealthy);
 }
 
-/* Of each model, by its id and engine. */
+/* Of each model, by its instance, id and engine. */
 static void add_of_models(struct buffer *text, const struct roster *roster, const char *name, const char *kind,
                           const char *help, double (*value)(const struct roster_model *model)) {
     add_head(text, name, kind, help);
     for (int i = 0; i < ROSTER_MODELS; i++) {
         struct roster_model model;
         if (roster_read(roster, i, &model) && model.name.engine[0]) {
-            buffer_add_format(text, "%s{model=\"%s\",engine=\"%s\"} %.15g\n", name, model.name.id, model.name.engine,
-                              value(&model));
+            buffer_add_format(text, "%s{model=\"%s\",engine=\"%s\",instance=\"%d\"} %.15g\n", name, model.name.id,
+                              model.name.engine, model.name.instance, value(&model));
         }
     }
 }

@@ -26,6 +26,7 @@ static struct json *model_to_json(const struct roster_model *model) {
     json_set_string(object, "id", model->name.id);
     json_set_string(object, "role", model->name.role);
     json_set_string(object, "version", model->name.version);
+    json_set_int(object, "instance", model->name.instance);
     json_set_string(object, "device", model->name.device);
     json_set_string(object, "engine", model->name.engine[0] ? model->name.engine : NULL);
     json_set_string(object, "state", model_state_word(now->state));
@@ -56,7 +57,7 @@ void api_models(void *context, struct http_request *request) {
     http_answer_json(request, 200, &answer);
 }
 
-/* The model of this id; of several (engines that were changed) the one that is loaded, else the last. */
+/* The model of this id; of several (instances, engines that were changed) one that is loaded, else the last. */
 static bool find_model(const struct roster *roster, const char *id, struct roster_model *ret) {
     bool found = false;
     for (int i = 0; i < ROSTER_MODELS; i++) {

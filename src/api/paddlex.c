@@ -27,6 +27,7 @@ struct paddlex {
     int error; /* of the fetch, with its detail */
     char *detail;
     struct direct direct;
+    struct albums albums;
     size_t told; /* pages of the answer */
     bool ended;
 };
@@ -43,6 +44,7 @@ static void end_paddlex(struct api *api, struct request_state *state) {
         api->host.end_direct(api->host.context, &paddlex->direct);
         free(paddlex->direct.detail);
     }
+    albums_done(&paddlex->albums);
     drop_fd(&paddlex->fd);
     sieve_drop(&paddlex->sieve);
     paddlex_request_done(&paddlex->wanted);
@@ -150,13 +152,17 @@ static void add_head(const struct paddlex *paddlex, struct buffer *to) {
     buffer_add_format(to, ",\"result\":{\"%s\":[", paddlex->wanted.layout ? "layoutParsingResults" : "ocrResults");
 }
 
-static void add_page(const struct paddlex *paddlex, const struct page *page, struct buffer *to) {
-    const struct paddlex_terms *terms = &paddlex->wanted.terms;
-    struct json *json cleanup(json_drop) =
-        paddlex->wanted.layout ? paddlex_layout_page(page, terms) : paddlex_ocr_page(page, terms);
+static int add_page(const struct paddlex *paddlex, const struct page *page, struct buffer *to) {
+    struct json *json cleanup(json_drop) = NULL;
+    int result = (paddlex->wanted.layout ? paddlex_layout_page : paddlex_ocr_page)(page, &paddlex->wanted.terms,
+                                                                                   &paddlex->albums, &json);
+    if (result != 0) {
+        return result;
+    }
     char *text cleanup(drop_memory) = json_text(json, false);
     buffer_add_string(to, paddlex->told > 0 ? ",\n" : "\n");
     buffer_add_string(to, text);
+    return 0;
 }
 
 static struct json *size_of(const struct page *page) {
@@ -198,7 +204,9 @@ static enum http_next next_piece(void *context, struct buffer *to) {
     if (paddlex->told == 0) {
         add_head(paddlex, to);
     }
-    add_page(paddlex, &result->pages[paddlex->told], to);
+    if (add_page(paddlex, &result->pages[paddlex->told], to) != 0) {
+        return HTTP_CUT;
+    }
     paddlex->ended = ++paddlex->told == result->page_count;
     if (paddlex->ended) {
         add_tail(paddlex, to);
@@ -209,11 +217,17 @@ static enum http_next next_piece(void *context, struct buffer *to) {
 /* The request's own end lets go of all. */
 static void end_pieces(void *context) { (void)context; }
 
+/* Pictures that could not be made are left out, of pages that were all read. */
 static void answer(struct paddlex *paddlex) {
     const struct direct *direct = &paddlex->direct;
     const struct http_stream stream = {.next = next_piece, .end = end_pieces, .context = paddlex};
-    if (direct->error != 0) {
+    if (direct->error != 0 && !(direct->job && direct->job->result.complete)) {
         http_answer_problem(paddlex->request, direct->error, direct->detail);
+        return;
+    }
+    int result = edition_albums(direct->job, &paddlex->albums);
+    if (result != 0) {
+        http_answer_problem(paddlex->request, result, error_detail());
     } else if (direct->job->result.page_count == 0) {
         http_answer_problem(paddlex->request, ERR_NO_PAGES, "");
     } else {

@@ -20,11 +20,16 @@ enum effect {
     EFFECT_FILE_TYPE,
     EFFECT_LOG_ID,
     EFFECT_ORIENT,
+    EFFECT_UNWARP,
     EFFECT_LINE_ORIENT,
     EFFECT_LAYOUT,
+    EFFECT_FORMULA,
+    EFFECT_SEAL,
+    EFFECT_CHART,
     EFFECT_TABLES,
     EFFECT_WORDS,
     EFFECT_IMAGES,
+    EFFECT_PICTURES,
     EFFECT_SCORE,
     EFFECT_FORMATS,
 };
@@ -165,10 +170,18 @@ static int apply(struct paddlex_request *request, const struct field *field, con
         return 0;
     case EFFECT_ORIENT:
         return wish_set(&request->wish, "orient", value->truth ? "on" : "off");
+    case EFFECT_UNWARP:
+        return wish_set(&request->wish, "unwarp", value->truth ? "on" : "off");
     case EFFECT_LINE_ORIENT:
         return wish_set(&request->wish, "line_orient", value->truth ? "on" : "off");
     case EFFECT_LAYOUT:
         return wish_set(&request->wish, "layout", value->truth ? "on" : "off");
+    case EFFECT_FORMULA:
+        return wish_set(&request->wish, "formula", value->truth ? "on" : "off");
+    case EFFECT_SEAL:
+        return wish_set(&request->wish, "seal", value->truth ? "on" : "off");
+    case EFFECT_CHART:
+        return wish_set(&request->wish, "chart", value->truth ? "on" : "off");
     case EFFECT_TABLES:
         terms->tables = value->truth;
         return 0;
@@ -178,6 +191,8 @@ static int apply(struct paddlex_request *request, const struct field *field, con
     case EFFECT_IMAGES:
         terms->images = value->truth;
         return 0;
+    case EFFECT_PICTURES:
+        return wish_set(&request->wish, "png", value->truth ? "1" : "0");
     case EFFECT_SCORE:
         terms->score = value->number;
         return 0;
@@ -215,12 +230,14 @@ static int find_type(struct paddlex_request *request, const char *url) {
                : fail(ERR_UNPROCESSABLE, url ? "Unsupported file type" : "File type cannot be determined");
 }
 
-/* As PaddleX does by itself: 144 dpi, and of several pages in one image the first. */
+/* As PaddleX does by itself: 144 dpi, of several pages in one image the first, pictures beside Markdown. */
 static int wish_usual(struct paddlex_request *request, int64_t pages) {
     bool pdf = request->file_type == PADDLEX_PDF;
     char *most cleanup(drop_memory) = format("-%lld", pdf ? (long long)pages : 1);
     int result = wish_set(&request->wish, "pages", most);
     result = result == 0 && pdf ? wish_set(&request->wish, "dpi", "144") : result;
+    result =
+        result == 0 && request->layout && request->terms.images ? wish_set(&request->wish, "figures", "1") : result;
     bool told = request->wish.layout != NULL;
     return result || told ? result : wish_set(&request->wish, "layout", request->layout ? "on" : "off");
 }

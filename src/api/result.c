@@ -135,6 +135,7 @@ struct result_stream {
     struct result head; /* all but the pages, some of it the row's */
     struct stages sum;
     struct page page; /* that was read last */
+    struct albums albums;
     struct writer *writer;
 };
 
@@ -165,6 +166,7 @@ static void end_pieces(void *context) {
     struct result_stream *stream = context;
     writer_drop(&stream->writer);
     page_done(&stream->page);
+    albums_done(&stream->albums);
     stream->head.name = stream->head.format = stream->head.engine = NULL; /* the row's */
     result_done(&stream->head);
     task_row_done(&stream->row);
@@ -203,20 +205,23 @@ static int next_stored(void *context, uint32_t number, const struct page **ret) 
     return result;
 }
 
-/* A page a call: until a file in an archive is complete nothing comes of them, and others have their turn. */
-static enum http_next next_piece(void *context, struct buffer *to) {
-    struct result_stream *stream = context;
-    bool more = stream->writer != NULL;
-    if (more && writer_step(stream->writer, to, &more) != 0) {
+enum http_next api_next_piece(struct http_request *request, struct writer **writer, struct buffer *to) {
+    bool more = *writer != NULL;
+    if (more && writer_step(*writer, to, &more) != 0) {
         return HTTP_CUT;
     }
     if (!more) {
-        writer_drop(&stream->writer);
+        writer_drop(writer);
     } else if (to->length == 0) {
-        http_wait(stream->request, clock_now());
+        http_wait(request, clock_now());
         return HTTP_WAIT;
     }
     return to->length > 0 ? HTTP_MORE : HTTP_END;
+}
+
+static enum http_next next_piece(void *context, struct buffer *to) {
+    struct result_stream *stream = context;
+    return api_next_piece(stream->request, &stream->writer, to);
 }
 
 /* Why there is no result, of a task that has ended without a page; of one that goes on. */
@@ -227,24 +232,49 @@ static int refuse_result(const struct task_row *row) {
     return fail(row->error ? error_from_word(row->error) : ERR_NOT_FOUND, "%s", row->detail ? row->detail : "");
 }
 
-/* The row becomes the stream's. */
-static struct result_stream *stream_new(struct api *api, struct http_request *request, struct task_row *row) {
+/* The row becomes the stream's; the albums too. */
+static struct result_stream *stream_new(struct api *api, struct http_request *request, struct task_row *row,
+                                        struct albums *albums) {
     struct result_stream *stream = alloc(1, sizeof(*stream));
-    *stream = (struct result_stream){.api = api, .request = request, .row = *row};
+    *stream = (struct result_stream){.api = api, .request = request, .row = *row, .albums = *albums};
     *row = (struct task_row){0};
+    *albums = (struct albums){0};
     read_head(stream);
     return stream;
+}
+
+/* The file of what was made of a task's document. */
+static int open_made(const struct api *api, const struct task_row *row, enum made made, int *ret_fd) {
+    const char *option = made == MADE_PDF ? "pdf" : "png";
+    int result = blobs_read_made(tasks_blobs(api->tasks), made, row->id, ret_fd);
+    return result == ERR_NOT_FOUND
+               ? fail(result, "%s: not made of this document; send it with the option %s=1", made_about(made), option)
+               : result;
+}
+
+/* The pictures, where the selection has them; the figures, where they are shown and there are some. */
+static int open_albums(const struct api *api, const struct task_row *row, const struct selection *selection,
+                       bool with_figures, struct albums *ret) {
+    const uint32_t pages = (uint32_t)row->document_pages;
+    int pictures cleanup(drop_fd) = -1, figures cleanup(drop_fd) = -1;
+    int result = 0;
+    if (selection_has_made(selection, MADE_PICTURE)) {
+        result = open_made(api, row, MADE_PICTURE, &pictures);
+        result = result ? result : album_open(pictures, pages, &ret->pictures);
+    }
+    if (result == 0 && with_figures) {
+        result = blobs_read_made(tasks_blobs(api->tasks), MADE_FIGURE, row->id, &figures);
+        result = result == ERR_NOT_FOUND ? 0 : result ? result : album_open(figures, pages, &ret->figures);
+    }
+    return result;
 }
 
 static void answer_pdf(struct api *api, struct http_request *request, const struct task_row *row,
                        const struct selection *selection) {
     int fd cleanup(drop_fd) = -1;
-    int result = blobs_read_pdf(tasks_blobs(api->tasks), row->id, &fd);
+    int result = open_made(api, row, MADE_PDF, &fd);
     if (result != 0) {
-        bool unasked = result == ERR_NOT_FOUND;
-        http_answer_problem(request, result,
-                            unasked ? "no PDF was made of this document; send it with the option pdf=1"
-                                    : error_detail());
+        http_answer_problem(request, result, error_detail());
         return;
     }
     api_answer_file(request, selection_type(selection), fd);
@@ -254,23 +284,26 @@ void api_result(void *context, struct http_request *request) {
     struct api *api = context;
     struct task_row row cleanup(task_row_done) = {0};
     struct selection selection = {.count = 0};
+    struct albums albums cleanup(albums_done) = {0};
     int result = api_choose_output(request, &selection);
     result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     if (result == 0 && (!task_state_is_over(row.state) || row.result_bytes == 0)) {
         result = refuse_result(&row);
     }
     result = result ? result : selection_expect_file(&selection, (uint32_t)row.pages_done);
+    bool with_figures = selection_has_figures(&selection, selection.zip);
+    result = result ? result : open_albums(api, &row, &selection, with_figures, &albums);
     if (result != 0) {
         http_answer_problem(request, result, error_detail());
         return;
     }
     http_set_header(request, "Octavo-Complete", row.state == TASK_DONE ? "true" : "false");
-    if (selection.outputs[0]->by_raster) {
+    if (selection_has_made(&selection, MADE_PDF)) {
         answer_pdf(api, request, &row, &selection);
         return;
     }
-    struct result_stream *pieces = stream_new(api, request, &row);
-    const struct page_source source = {.next = next_stored, .context = pieces};
+    struct result_stream *pieces = stream_new(api, request, &row, &albums);
+    const struct page_source source = {.next = next_stored, .context = pieces, .albums = pieces->albums};
     pieces->writer = writer_new(&selection, &pieces->head, &pieces->sum, &source);
     const struct http_stream stream = {.next = next_piece, .end = end_pieces, .context = pieces};
     http_answer_stream(request, 200, selection_type(&selection), &stream);
@@ -299,26 +332,29 @@ static int write_page(struct result_stream *stream, const struct selection *sele
     struct result result = stream->head;
     result.pages = &stream->page;
     result.page_count = 1;
-    return output_write(selection, &result, to);
+    return output_write(selection, &result, &stream->albums, NULL, to);
 }
 
 void api_page(void *context, struct http_request *request) {
     struct api *api = context;
     struct task_row row cleanup(task_row_done) = {0};
     struct selection selection = {.count = 0};
+    struct albums albums cleanup(albums_done) = {0};
     struct buffer body = {0};
     char *text cleanup(drop_memory) = NULL;
     size_t length = 0;
     uint32_t page = 0;
     int result = api_choose_output(request, &selection);
-    if (result == 0 && selection.outputs[0]->by_raster) {
+    if (result == 0 && selection_has_made(&selection, MADE_PDF)) {
         result = fail(ERR_BAD_REQUEST, "format: a PDF is made of whole documents only");
     }
     result = result ? result : read_number(http_argument(request, 1), &page);
     result = result ? result : api_find(api, request, http_argument(request, 0), &row);
     result = result ? result : tasks_read_page(api->tasks, &row, page, &text, &length);
+    bool with_figures = selection.zip && selection_has_figures(&selection, true);
+    result = result ? result : open_albums(api, &row, &selection, with_figures, &albums);
     if (result == 0) {
-        struct result_stream *stream = stream_new(api, request, &row);
+        struct result_stream *stream = stream_new(api, request, &row, &albums);
         result = take_page(stream, text, length);
         result = result ? result : write_page(stream, &selection, &body);
         end_pieces(stream);

@@ -50,15 +50,11 @@ static struct json *pressure_to_json(const struct pool *pool) {
 
 void api_memory(void *context, struct http_request *request) {
     const struct pool *pool = ((struct api *)context)->host.pool;
-    struct json *answer = json_object_new(), *pressure = pressure_to_json(pool);
+    struct json *answer = json_object_new();
     json_set(answer, "ledger", ledger_to_json(pool->core.ledger));
     json_set(answer, "now", footprint_to_json(&pool->now));
     json_set(answer, "peak", footprint_to_json(&pool->peak));
-    if (pressure) {
-        json_set(answer, "pressure", pressure);
-    } else {
-        json_set_string(answer, "pressure", NULL);
-    }
+    json_set(answer, "pressure", pressure_to_json(pool));
     json_set(answer, "predictions", quality_to_json(recorder_quality(pool->core.recorder)));
     http_answer_json(request, 200, &answer);
 }
@@ -72,15 +68,17 @@ static struct json *instance_to_json(struct instance *instance) {
     char *device cleanup(drop_memory) = placement_word(instance->device);
     struct json *object = json_object_new();
     instance_count(instance, clock_now());
+    json_set_int(object, "instance", worker->instance);
     json_set_string(object, "state", states[worker->state]);
     json_set_string(object, "device", device);
     json_set_string(object, "engine", worker->engine);
     json_set_int(object, "pid", worker->child.pid);
+    json_set_string(object, "left_out", instance->left_out);
     json_set_int(object, "places", (int64_t)instance->places);
     json_set_int(object, "held", (int64_t)instance->held);
     json_set_real(object, "held_seconds", instance->held_seconds, 3);
     json_set_real(object, "utilisation", instance->utilisation, 4);
-    json_set_int(object, "pages_in_hand", (int64_t)worker->count);
+    json_set_int(object, "pages_in_hand", (int64_t)worker->hands.count);
     json_set_int(object, "starts", (int64_t)counts->starts);
     json_set_int(object, "deaths", (int64_t)counts->deaths);
     json_set_int(object, "hangs", (int64_t)counts->hangs);

@@ -36,7 +36,9 @@ struct upload {
     struct buffer options;      /* the part "options" */
     struct selection selection; /* what the answer is written as */
     struct direct direct;
-    struct charge charge; /* until they are tasks, or over */
+    struct albums albums;  /* of the document that was read at once */
+    struct writer *writer; /* of what has pictures within */
+    struct charge charge;  /* until they are tasks, or over */
 };
 
 /* Beginning */
@@ -47,13 +49,28 @@ static int set_option(void *context, const char *word, const char *value) {
     return of_answer ? 0 : wish_set(&upload->wish, word, value);
 }
 
-/* Asked before the document is read where the address says so, and again when all is known. */
 static int check_callback(const struct upload *upload) {
     const char *url = upload->wish.callback;
     if (url && upload->at_once) {
         return fail(ERR_BAD_REQUEST, "callback: who waits for the result here is told by it: send it to /v1/tasks");
     }
     return url ? callbacks_check(upload->api->callbacks, url) : 0;
+}
+
+/*
+ * Called before the document is read, with what the address says, and again when all is known. usual: the layout where
+ * the wish says nothing of it; NULL: it may yet say something.
+ */
+static int settle_wish(struct upload *upload, const char *usual) {
+    const char *own = upload->wish.layout;
+    const char *wrong = selection_contradiction(&upload->selection, own ? own : usual);
+    if (upload->at_once && !selection_has_figures(&upload->selection, upload->selection.zip)) {
+        upload->wish.figures = false; /* files of them have no place outside an archive */
+    }
+    if (wrong) {
+        return fail(ERR_BAD_REQUEST, "%s%s", wrong, own ? "" : "; this server is set so, layout=on asks for it");
+    }
+    return check_callback(upload);
 }
 
 static int read_head(struct upload *upload, const struct http_request *request) {
@@ -66,13 +83,13 @@ static int read_head(struct upload *upload, const struct http_request *request) 
     if (result == 0 && key && !upload->at_once) {
         result = wish_set(&upload->wish, "key", key);
     }
-    result = result ? result : check_callback(upload);
     if (result == 0 && upload->at_once) {
         result = api_choose_output(request, &upload->selection);
-        upload->wish.pdf = result == 0 && upload->selection.outputs[0]->by_raster;
-        return result;
+        upload->wish.pdf = result == 0 && selection_has_made(&upload->selection, MADE_PDF);
+        upload->wish.png = result == 0 && selection_has_made(&upload->selection, MADE_PICTURE);
     }
-    return result ? result : tasks_check_room(api->tasks, 1, http_body_bytes(request));
+    result = result ? result : settle_wish(upload, NULL);
+    return result || upload->at_once ? result : tasks_check_room(api->tasks, 1, http_body_bytes(request));
 }
 
 static void document_done(struct upload *upload, struct document *document) {
@@ -90,6 +107,8 @@ static void document_done(struct upload *upload, struct document *document) {
 /* Also where the client went away before all had come, or while it is read. */
 static void end_upload(struct api *api, struct request_state *state) {
     struct upload *upload = (struct upload *)state;
+    writer_drop(&upload->writer);
+    albums_done(&upload->albums);
     if (upload->direct.request) {
         api->host.end_direct(api->host.context, &upload->direct);
         free(upload->direct.detail);
@@ -210,8 +229,8 @@ static int complete(struct upload *upload, const struct http_request *request) {
     int result = 0;
     if (upload->options.length > 0) {
         result = wish_set_json(&upload->wish, upload->options.data, upload->options.length);
-        result = result ? result : check_callback(upload);
     }
+    result = result ? result : settle_wish(upload, upload->api->host.layout);
     if (result == 0 && upload->count == 0) {
         return http_body_bytes(request) > 0 ? fail(ERR_BAD_REQUEST, "the form has no part \"file\"")
                                             : fail(ERR_EMPTY, "%s", "");
@@ -310,14 +329,29 @@ void api_direct_over(struct direct *direct) {
     http_wake(direct->request);
 }
 
+static enum http_next next_piece(void *context, struct buffer *to) {
+    struct upload *upload = context;
+    return api_next_piece(upload->direct.request, &upload->writer, to);
+}
+
+/* The request's own end lets go of all. */
+static void end_pieces(void *context) { (void)context; }
+
+/* It goes out as it is made, for the pictures in it may be larger than memory. */
+static void answer_pieces(struct upload *upload) {
+    const struct http_stream stream = {.next = next_piece, .end = end_pieces, .context = upload};
+    upload->writer = writer_at_hand(&upload->selection, &upload->direct.job->result, &upload->albums, NULL);
+    http_answer_stream(upload->direct.request, 200, selection_type(&upload->selection), &stream);
+}
+
 static void answer_direct(struct upload *upload, struct http_request *request) {
     struct direct *direct = &upload->direct;
     if (direct->error != 0) {
         http_answer_problem(request, direct->error, direct->detail);
         return;
     }
-    if (upload->selection.outputs[0]->by_raster) {
-        api_answer_file(request, selection_type(&upload->selection), direct->job->edition.fd);
+    if (selection_has_made(&upload->selection, MADE_PDF)) {
+        api_answer_file(request, selection_type(&upload->selection), edition_file(direct->job, MADE_PDF));
         return;
     }
     struct buffer text = {0};
@@ -325,7 +359,12 @@ static void answer_direct(struct upload *upload, struct http_request *request) {
     free(result->name);
     result->name = copy_string(upload->wish.name ? upload->wish.name : "document");
     int status = selection_expect_file(&upload->selection, (uint32_t)result->page_count);
-    status = status ? status : output_write(&upload->selection, result, &text);
+    status = status ? status : edition_albums(direct->job, &upload->albums);
+    if (status == 0 && (upload->selection.zip || upload->albums.figures)) {
+        answer_pieces(upload);
+        return;
+    }
+    status = status ? status : output_write(&upload->selection, result, &upload->albums, NULL, &text);
     if (status != 0) {
         buffer_done(&text);
         http_answer_problem(request, status, error_detail());
@@ -347,8 +386,12 @@ void api_ocr(void *context, struct http_request *request) {
         if (upload->documents[0].file_name) {
             wish_take_file_name(&upload->wish, upload->documents[0].file_name);
         }
-        upload->direct = (struct direct){
-            .api = api, .request = request, .fd = upload->documents[0].fd, .wish = &upload->wish, .since = clock_now()};
+        upload->direct = (struct direct){.api = api,
+                                         .request = request,
+                                         .fd = upload->documents[0].fd,
+                                         .wish = &upload->wish,
+                                         .since = clock_now(),
+                                         .selection = &upload->selection};
         result = api->host.begin_direct(api->host.context, &upload->direct);
     }
     if (result != 0) {

@@ -15,7 +15,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+#define SHARED_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define SEALS (SHARED_SEALS | F_SEAL_WRITE)
 
 void drop_fd(int *fd) {
     if (*fd >= 0) {
@@ -161,6 +162,37 @@ int file_memory_new(const char *name, size_t length, int *ret_fd, void **ret_byt
         return fail(ERR_NO_MEMORY, "shared memory of %zu bytes: %s", length, strerror(errno));
     }
     *ret_fd = take_fd(&fd);
+    *ret_bytes = bytes;
+    return 0;
+}
+
+int file_shared_new(const char *name, size_t length, int *ret_fd, void **ret_bytes) {
+    int fd cleanup(drop_fd) = -1;
+    void *bytes;
+    int result = file_memory_new(name, length, &fd, &bytes);
+    if (result != 0) {
+        return result;
+    }
+    if (fcntl(fd, F_ADD_SEALS, SHARED_SEALS) != 0) {
+        munmap(bytes, length);
+        return fail(ERR_INTERNAL, "sealing shared memory: %s", strerror(errno));
+    }
+    *ret_fd = take_fd(&fd);
+    *ret_bytes = bytes;
+    return 0;
+}
+
+int file_shared_map(int fd, size_t length, void **ret_bytes) {
+    struct stat status;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || (seals & SHARED_SEALS) != SHARED_SEALS || fstat(fd, &status) != 0 ||
+        status.st_size != (off_t)length) {
+        return fail(ERR_PROTOCOL, "a descriptor arrived that is no shared memory of %zu bytes", length);
+    }
+    void *bytes = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (bytes == MAP_FAILED) {
+        return fail(ERR_PROTOCOL, "mapping shared memory: %s", strerror(errno));
+    }
     *ret_bytes = bytes;
     return 0;
 }

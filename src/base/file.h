@@ -38,6 +38,13 @@ int file_make_folder(const char *path);
 int file_memory_new(const char *name, size_t length, int *ret_fd, void **ret_bytes);
 
 /*
+ * The same of a size that nobody can change, for processes that write to it together; file_shared_map() is their side:
+ * ERR_PROTOCOL if fd is anything else, or of another length. The caller unmaps.
+ */
+int file_shared_new(const char *name, size_t length, int *ret_fd, void **ret_bytes);
+int file_shared_map(int fd, size_t length, void **ret_bytes);
+
+/*
  * Unmaps bytes and seals fd: nobody can write, grow or shrink it any more. Waits up to 3 s for others to let go of it.
  * ERR_INTERNAL.
  */

@@ -67,7 +67,9 @@ static void put(struct json *object, const char *key, cJSON *value) {
 
 static void push(struct json *array, cJSON *value) { or_end(cJSON_AddItemToArray(inner(array), value) ? array : NULL); }
 
-void json_set(struct json *object, const char *key, struct json *value) { put(object, key, inner(value)); }
+void json_set(struct json *object, const char *key, struct json *value) {
+    put(object, key, value ? inner(value) : or_end(cJSON_CreateNull()));
+}
 
 void json_set_string(struct json *object, const char *key, const char *text) { put(object, key, string_new(text)); }
 

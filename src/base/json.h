@@ -23,7 +23,7 @@ struct json *json_array_new(void);
 void json_drop(struct json **value);
 
 /* Writing into an object. Integers are exact up to 10^15. */
-void json_set(struct json *object, const char *key, struct json *value);
+void json_set(struct json *object, const char *key, struct json *value);      /* NULL value: null */
 void json_set_string(struct json *object, const char *key, const char *text); /* NULL text: null */
 void json_set_int(struct json *object, const char *key, int64_t number);
 /* Rounded to so many decimals; a number that is not finite becomes null. */

@@ -43,6 +43,15 @@ static char *read_text(struct entry *entry, const char *key) {
     return copy_string(text);
 }
 
+/* Of a file in the folder of models. */
+static char *read_file_name(struct entry *entry, const char *key) {
+    char *name = read_text(entry, key);
+    if (name && strchr(name, '/')) {
+        refuse(entry, key, "a name without folder");
+    }
+    return name;
+}
+
 static uint32_t read_size(struct entry *entry, const char *key, uint32_t most) {
     int64_t number = json_int(entry->json, key, 0);
     if (number < 1 || number > most) {
@@ -86,9 +95,58 @@ static void read_role(struct entry *entry, struct model_spec *spec) {
     refuse(entry, "role", "one that this version knows");
 }
 
+static struct label *find_label(const struct model_spec *spec, const char *word) {
+    for (size_t i = 0; word && i < spec->label_count; i++) {
+        if (strcmp(spec->labels[i].word, word) == 0) {
+            return &spec->labels[i];
+        }
+    }
+    return NULL;
+}
+
+/* The classes, which of them have a threshold of their own, and which are large. */
+static void read_labels(struct entry *entry, struct model_spec *spec) {
+    const struct json *labels = json_at(entry->json, "labels"), *item;
+    for (item = json_first(labels); item; item = json_next(item)) {
+        const char *word = json_as_string(item);
+        if (!word || find_label(spec, word)) {
+            refuse(entry, "labels", "a list of different words");
+            return;
+        }
+        spec->labels = resize(spec->labels, spec->label_count + 1, sizeof(*spec->labels));
+        spec->labels[spec->label_count++] = (struct label){.word = copy_string(word), .threshold = spec->threshold};
+    }
+    for (item = json_first(json_at(entry->json, "thresholds")); item; item = json_next(item)) {
+        struct label *label = find_label(spec, json_key(item));
+        double threshold = json_as_real(item, -1);
+        if (!label || threshold <= 0 || threshold > 1) {
+            refuse(entry, "thresholds", "numbers above 0, 1 at most, by their labels");
+            return;
+        }
+        label->threshold = (float)threshold;
+    }
+    for (item = json_first(json_at(entry->json, "large")); item; item = json_next(item)) {
+        struct label *label = find_label(spec, json_as_string(item));
+        if (!label) {
+            refuse(entry, "large", "a list of some of the labels");
+            return;
+        }
+        label->large = true;
+    }
+    if (labels && !spec->label_count) {
+        refuse(entry, "labels", "a list of different words");
+    }
+}
+
+static void read_sides(struct entry *entry, struct model_spec *spec) {
+    spec->width = read_size(entry, "width", 2048);
+    spec->height = read_size(entry, "height", 2048);
+}
+
 static void read_geometry(struct entry *entry, struct model_spec *spec) {
     switch (spec->role) {
     case ROLE_ORIENT:
+    case ROLE_TABLE_CLASS:
         spec->short_side = read_size(entry, "short_side", 2048);
         spec->crop = read_size(entry, "crop", spec->short_side);
         break;
@@ -101,9 +159,9 @@ static void read_geometry(struct entry *entry, struct model_spec *spec) {
         spec->unclip = read_ratio(entry, "unclip", 10);
         spec->dilate = json_bool(entry->json, "dilate", false);
         break;
+    case ROLE_UNWARP:
     case ROLE_CLASSIFY:
-        spec->width = read_size(entry, "width", 2048);
-        spec->height = read_size(entry, "height", 2048);
+        read_sides(entry, spec);
         break;
     case ROLE_RECOGNISE:
         spec->height = read_size(entry, "height", 512);
@@ -111,12 +169,32 @@ static void read_geometry(struct entry *entry, struct model_spec *spec) {
         spec->bucket = read_size(entry, "bucket", spec->max_width);
         break;
     case ROLE_LAYOUT:
-        spec->width = read_size(entry, "width", 2048);
-        spec->height = read_size(entry, "height", 2048);
+        read_sides(entry, spec);
+        spec->threshold = read_ratio(entry, "threshold", 1);
+        read_labels(entry, spec);
+        break;
+    case ROLE_CELLS:
+    case ROLE_CELLS_OPEN:
+        read_sides(entry, spec);
         spec->threshold = read_ratio(entry, "threshold", 1);
         break;
     case ROLE_TABLE:
+    case ROLE_TABLE_RULED:
         spec->long_side = read_size(entry, "long_side", 2048);
+        spec->places = json_bool(entry->json, "places", true);
+        break;
+    case ROLE_FORMULA:
+        read_sides(entry, spec);
+        spec->tokenizer = read_file_name(entry, "tokenizer");
+        break;
+    case ROLE_SEAL:
+        spec->long_side = read_size(entry, "long_side", 8192);
+        spec->short_side = read_size(entry, "short_side", spec->long_side);
+        spec->multiple = read_size(entry, "multiple", spec->short_side);
+        spec->threshold = read_ratio(entry, "threshold", 1);
+        spec->box_threshold = read_ratio(entry, "box_threshold", 1);
+        spec->unclip = read_ratio(entry, "unclip", 10);
+        spec->dilate = json_bool(entry->json, "dilate", false);
         break;
     case ROLE_READ: /* its models are what Tesseract's folder has */
     case ROLE_COUNT:
@@ -142,8 +220,9 @@ static struct memory_prior read_prior(struct entry *entry, const char *engine) {
 static void read_normalisation(struct entry *entry, struct model_spec *spec) {
     const char *channels = json_string(entry->json, "channels");
     spec->blue_first = channels && strcmp(channels, "bgr") == 0;
-    if (!channels || (!spec->blue_first && strcmp(channels, "rgb") != 0)) {
-        refuse(entry, "channels", "bgr or rgb");
+    spec->grey = channels && strcmp(channels, "grey") == 0;
+    if (!channels || (!spec->blue_first && !spec->grey && strcmp(channels, "rgb") != 0)) {
+        refuse(entry, "channels", "bgr, rgb or grey");
     }
     float deviation[3];
     read_triple(entry, "mean", spec->mean);
@@ -174,17 +253,19 @@ static int read_spec(const struct json *json, struct model_spec *ret) {
     }
     ret->id = read_text(&entry, "id");
     ret->version = read_text(&entry, "version");
-    ret->file = read_text(&entry, "file");
-    ret->sha256 = read_text(&entry, "sha256");
-    ret->bytes = read_size(&entry, "bytes", UINT32_MAX);
-    ret->idle = json_at(json, "idle") ? read_size(&entry, "idle", 86400) : 0;
-    if (ret->file && strchr(ret->file, '/')) {
-        refuse(&entry, "file", "a name without folder");
+    ret->file = read_file_name(&entry, "file");
+    if (json_at(json, "sha256") || json_at(json, "bytes")) {
+        ret->sha256 = read_text(&entry, "sha256");
+        ret->bytes = read_size(&entry, "bytes", UINT32_MAX);
     }
+    ret->idle = json_at(json, "idle") ? read_size(&entry, "idle", 86400) : 0;
     read_role(&entry, ret);
     read_normalisation(&entry, ret);
     read_geometry(&entry, ret);
     read_engine(&entry, ret);
+    if (ret->labels && !ret->only_onnxruntime) {
+        refuse(&entry, "engine", "onnxruntime where there are labels");
+    }
     if (!ret->only_onnxruntime) {
         ret->openvino = read_prior(&entry, "openvino");
     }
@@ -225,6 +306,11 @@ void catalog_done(struct catalog *catalog) {
         free(spec->version);
         free(spec->file);
         free(spec->sha256);
+        for (size_t k = 0; k < spec->label_count; k++) {
+            free(spec->labels[k].word);
+        }
+        free(spec->labels);
+        free(spec->tokenizer);
     }
     free(catalog->specs);
     *catalog = (struct catalog){0};
@@ -232,7 +318,8 @@ void catalog_done(struct catalog *catalog) {
 
 bool catalog_has(const struct model_spec *spec, const char *folder) {
     char *path cleanup(drop_memory) = format("%s/%s", folder, spec->file);
-    return access(path, R_OK) == 0;
+    char *tokenizer cleanup(drop_memory) = spec->tokenizer ? format("%s/%s", folder, spec->tokenizer) : NULL;
+    return access(path, R_OK) == 0 && (!tokenizer || access(tokenizer, R_OK) == 0);
 }
 
 int catalog_choose(const struct catalog *catalog, enum role role, const char *version, const char *folder,
@@ -248,10 +335,11 @@ int catalog_choose(const struct catalog *catalog, enum role role, const char *ve
             return 0;
         }
         buffer_add_format(&known, "%s%s", known.length ? " or " : "", spec->file);
+        buffer_add_format(&known, "%s%s", spec->tokenizer ? " with " : "", spec->tokenizer ? spec->tokenizer : "");
     }
     if (known.length == 0) {
-        return fail(ERR_NO_MODEL, "the catalog has no model to %s of version %s", role_word(role),
+        return fail(ERR_NO_MODEL, "the catalog has no model of role %s, version %s", role_word(role),
                     version ? version : "any");
     }
-    return fail(ERR_NO_MODEL, "a model to %s: %s is not in %s", role_word(role), known.data, folder);
+    return fail(ERR_NO_MODEL, "a model of role %s: %s is not in %s", role_word(role), known.data, folder);
 }

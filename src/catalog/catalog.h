@@ -24,24 +24,38 @@ struct memory_prior {
     struct prior run;
 };
 
+/* What a layout model calls a class of regions, and when it is believed. */
+struct label {
+    char *word;
+    float threshold; /* least score */
+    bool large;      /* what lies within one is a part of it */
+};
+
 struct model_spec {
     char *id, *version;
-    char *file, *sha256; /* in the folder of models; read: FOLDER/LANGUAGES, and NULL */
+    char *file, *sha256; /* in the folder of models; sha256 NULL: any file of that name. only_tesseract:
+                            FOLDER/LANGUAGES, and NULL */
+    char *tokenizer;     /* formula: a file in that folder too; else NULL */
     enum role role;
-    uint64_t bytes;
-    uint32_t idle; /* seconds without a user after which it is unloaded; 0: as for all */
-    bool blue_first;
+    uint64_t bytes;          /* 0 where sha256 is NULL */
+    uint32_t idle;           /* seconds without a user after which it is unloaded; 0: as for all */
+    bool grey, blue_first;   /* one plane; of three */
     float mean[3], scale[3]; /* for pixels 0 to 255: (pixel - mean) * scale */
 
     bool only_onnxruntime; /* OpenVINO cannot run it */
+    bool only_tesseract;   /* languages of Tesseract, or what it has to see how a page lies */
 
-    uint32_t width, height;                 /* classify, layout; recognise: height only */
-    uint32_t short_side, crop;              /* orient */
+    uint32_t width, height;                 /* unwarp, classify, layout, cells, formula; recognise: height only */
+    uint32_t short_side, crop;              /* orient, table_class */
     uint32_t long_side, multiple;           /* detect; table: long_side only */
     float enlarge;                          /* detect */
     uint32_t max_width, bucket;             /* recognise */
-    float threshold, box_threshold, unclip; /* detect; layout: threshold only */
+    float threshold, box_threshold, unclip; /* detect; layout, cells: threshold only */
     bool dilate;                            /* detect */
+    bool places;                            /* table: its boxes of cells can be believed */
+    struct label
+        *labels; /* layout: of a network that gives boxes, in the order of its classes; NULL: PicoDet's grids */
+    size_t label_count;
 
     struct memory_prior openvino, onnxruntime, tesseract;
 };
@@ -56,7 +70,7 @@ struct catalog {
 int catalog_load(const char *path, struct catalog *ret);
 void catalog_done(struct catalog *catalog);
 
-/* Whether the file of the model is in folder. */
+/* Whether the files of the model are in folder. */
 bool catalog_has(const struct model_spec *spec, const char *folder);
 
 /*

@@ -74,3 +74,12 @@ void places_done(struct places *places) {
     free(places->state);
     *places = (struct places){0};
 }
+
+char *places_engine(const struct places *places, const char *engine) {
+    return format("%s/%s", places->engines, engine);
+}
+
+bool places_has_engine(const struct places *places, const char *engine) {
+    char *folder cleanup(drop_memory) = places_engine(places, engine);
+    return access(folder, X_OK) == 0;
+}

@@ -2,6 +2,8 @@
 #ifndef OCTAVO_CATALOG_PLACES_H
 #define OCTAVO_CATALOG_PLACES_H
 
+#include <stdbool.h>
+
 struct places {
     char *catalog; /* the YAML file */
     char *models;  /* folder of the ONNX files */
@@ -17,5 +19,9 @@ struct places {
  */
 int places_find(const char *models, struct places *ret);
 void places_done(struct places *places);
+
+/* The folder of an engine, by its name (caller frees), and whether it can be looked into. */
+char *places_engine(const struct places *places, const char *engine);
+bool places_has_engine(const struct places *places, const char *engine);
 
 #endif

@@ -37,7 +37,7 @@ static void add_engines(const struct json *list, struct buffer *text) {
 
 static void set_limit(struct json *object, const char *key, uint64_t limit) {
     if (limit == LIMIT_NONE) {
-        json_set_string(object, key, NULL);
+        json_set(object, key, NULL);
     } else {
         json_set_int(object, key, (int64_t)limit);
     }
@@ -114,7 +114,7 @@ static void verdict_done(struct verdict *verdict) {
 static struct verdict try_worker(const struct options *options, struct json **ret_description) {
     struct verdict verdict = {0};
     struct child worker = {0};
-    verdict.error = child_start("octavo-worker", &worker);
+    verdict.error = child_start("octavo-worker", 0, &worker);
     verdict.error = verdict.error ? verdict.error : describe(&worker, options, ret_description);
     verdict.error = verdict.error ? verdict.error : describe_trial(&worker, options, &verdict.engine);
     verdict.detail = verdict.error ? copy_string(error_detail()) : NULL;

@@ -13,7 +13,7 @@
 #include "conf/options.h"
 
 const struct command commands[] = {
-    {"ocr", FOR_OCR, command_ocr, "octavo ocr [OPTION]... FILE...", "the text of documents, as text or JSON",
+    {"ocr", FOR_OCR, command_ocr, "octavo ocr [OPTION]... FILE...", "the text of documents, in many formats",
      "FILE is a PDF or a picture (PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, JPEG 2000);\n"
      "\"-\" is standard input. One FILE and no -o: the result goes to standard output.\n"},
     {"serve", FOR_SERVE, command_serve, "octavo serve [OPTION]...", "reads documents that are sent by HTTP",

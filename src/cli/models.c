@@ -25,7 +25,7 @@ int command_models(int argc, char **argv) {
     }
     struct child worker = {0};
     struct json *description cleanup(json_drop) = NULL;
-    result = child_start("octavo-worker", &worker);
+    result = child_start("octavo-worker", 0, &worker);
     result = result ? result : describe(&worker, &options, &description);
     child_end(&worker, NULL);
     return result ? command_refuse(result) : print_models(&options, json_at(description, "models"));

@@ -18,6 +18,9 @@ static const char *contradiction(const struct options *options) {
     int inputs = 0;
     for (int i = 0; i < options->file_count; i++) {
         inputs += strcmp(options->files[i], "-") == 0;
+        if (!*options->files[i]) {
+            return "a FILE has no name";
+        }
     }
     const char *from = options->files_from;
     inputs += from && strcmp(from, "-") == 0;

@@ -158,17 +158,31 @@ static bool has_place(struct session *session) {
     return pool_acquire(&session->pool, session->next.state ? &session->next.wish : &wish, &session->next) == 0;
 }
 
-/* Where the PDF is wanted, a file for it. Without one all else is read and written. */
-static void want_edition(const struct session *session, struct job *job) {
+/* A file for what is to be made of the document. Without one all else is read and written. */
+static void want_edition(const struct session *session, struct job *job, enum made made) {
     int fd cleanup(drop_fd) = -1;
-    if (!options_list_has(session->options->format, "pdf")) {
-        return;
-    }
     int result = target_scratch(session->options, &fd);
-    result = result ? result : job_want_edition(job, fd);
+    result = result ? result : job_want_edition(job, made, fd);
     if (result != 0) {
         job->error = result;
         job->error_detail = copy_string(error_detail());
+    }
+}
+
+static void want_editions(const struct session *session, struct job *job) {
+    struct selection selection;
+    if (selection_read(session->options->format, false, &selection) != 0) {
+        return; /* asked before (target_contradiction()) */
+    }
+    const struct options *options = session->options;
+    bool has_place = options->output || selection.zip; /* for files beside the text */
+    if (selection_has_figures(&selection, has_place) && !options->no_figures) {
+        want_edition(session, job, MADE_FIGURE);
+    }
+    for (size_t i = 0; i < selection.count; i++) {
+        if (selection.outputs[i]->made != MADE_NONE) {
+            want_edition(session, job, selection.outputs[i]->made);
+        }
     }
 }
 
@@ -179,7 +193,7 @@ static void begin_jobs(struct session *session) {
         char *line cleanup(drop_memory) = fed ? feed_next(&session->feed) : NULL;
         struct job *job = job_new(fed ? line : session->options->files[index], &session->wish);
         job->owner = fed ? add_name(session, line) : session->names[index];
-        want_edition(session, job);
+        want_editions(session, job);
         pool_add(&session->pool, job, &session->next);
     }
 }
@@ -270,14 +284,9 @@ static void settle(struct session *session) {
     }
 }
 
-/* Whether one of the formats shows what the layout finds. */
-static bool wants_structure(const char *formats) {
-    for (const struct output *output = outputs; output->word; output++) {
-        if (output->structured && options_list_has(formats, output->word)) {
-            return true;
-        }
-    }
-    return false;
+static bool wants_structure(const struct options *options) {
+    struct selection selection;
+    return selection_read(options->format, options->words, &selection) == 0 && selection_is_structured(&selection);
 }
 
 static int open_session(struct session *session, const struct options *options) {
@@ -288,7 +297,7 @@ static int open_session(struct session *session, const struct options *options) 
     target_names(options->files, count, session->names);
     int result = options->files_from ? feed_open(options->files_from, &session->feed) : 0;
     struct pool_conf conf = settings_of_pool(options);
-    if (strcmp(options->layout, "auto") == 0 && !wants_structure(options->format)) {
+    if (strcmp(options->layout, "auto") == 0 && !wants_structure(options)) {
         conf.switches.to[SWITCH_LAYOUT] = session->wish.switches.to[SWITCH_LAYOUT] = "off";
     }
     const struct pool_events events = {.context = session,

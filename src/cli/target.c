@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "output/figures.h"
 #include "output/writer.h"
 
 /* Names */
@@ -118,7 +119,13 @@ const char *target_contradiction(const struct options *options, const char *file
             return error_detail();
         }
     }
-    return NULL;
+    return selection_contradiction(&selection, options->layout);
+}
+
+static int write_out(struct contents contents) {
+    int status = contents.text ? file_write(STDOUT_FILENO, contents.text->data, contents.text->length)
+                               : file_copy(contents.fd, STDOUT_FILENO);
+    return status ? fail(status, "standard output: %s", error_detail()) : 0;
 }
 
 /* One file: NAME.EXTENSION, or standard output where there is no folder. */
@@ -128,57 +135,115 @@ static int write_contents(const struct options *options, const char *name, const
         char *path cleanup(drop_memory) = format("%s/%s.%s", options->output, name, selection_extension(selection));
         return write_file(path, job, contents);
     }
-    int status = contents.text ? file_write(STDOUT_FILENO, contents.text->data, contents.text->length)
-                               : file_copy(contents.fd, STDOUT_FILENO);
-    return status ? fail(status, "standard output: %s", error_detail()) : 0;
+    return write_out(contents);
 }
 
-static int write_selection(const struct options *options, const char *name, const struct job *job,
+/* What there is of a job to be written. */
+struct yield {
+    const struct job *job;
+    struct albums albums;
+};
+
+static void yield_done(struct yield *yield) { albums_done(&yield->albums); }
+
+static int write_selection(const struct options *options, const char *name, const struct yield *yield,
                            const struct selection *selection, const struct result *result) {
     struct buffer text cleanup(buffer_done) = {0};
-    int status = output_write(selection, result, &text);
-    return status ? status : write_contents(options, name, job, selection, (struct contents){.text = &text});
+    int status = output_write(selection, result, &yield->albums, name, &text);
+    return status ? status : write_contents(options, name, yield->job, selection, (struct contents){.text = &text});
+}
+
+/* What has pictures within goes out as it is made, for they may be larger than memory. */
+static int write_pieces(const struct options *options, const char *name, const struct yield *yield,
+                        const struct selection *selection) {
+    struct writer *writer cleanup(writer_drop) = writer_at_hand(selection, &yield->job->result, &yield->albums, NULL);
+    int scratch cleanup(drop_fd) = -1;
+    int status = options->output ? target_scratch(options, &scratch) : 0;
+    for (bool more = true; more && status == 0;) {
+        struct buffer piece cleanup(buffer_done) = {0};
+        status = writer_step(writer, &piece, &more);
+        status = status            ? status
+                 : options->output ? file_write(scratch, piece.data, piece.length)
+                                   : write_out((struct contents){.text = &piece});
+    }
+    const bool due = status == 0 && options->output;
+    return due ? write_contents(options, name, yield->job, selection, (struct contents){.fd = scratch}) : status;
 }
 
 /* One file for each page: NAME-NUMBER.EXTENSION. */
-static int write_pages(const struct options *options, const char *name, const struct job *job,
+static int write_pages(const struct options *options, const char *name, const struct yield *yield,
                        const struct selection *selection) {
+    const struct result *result = &yield->job->result;
     int status = 0;
-    for (size_t i = 0; i < job->result.page_count && status == 0; i++) {
-        struct result page = job->result;
-        page.pages = &job->result.pages[i];
+    for (size_t i = 0; i < result->page_count && status == 0; i++) {
+        struct result page = *result;
+        page.pages = &result->pages[i];
         page.page_count = 1;
         char *numbered cleanup(drop_memory) = format("%s-%u", name, page.pages->number);
-        status = write_selection(options, numbered, job, selection, &page);
+        status = write_selection(options, numbered, yield, selection, &page);
     }
     return status;
 }
 
-/* A file already; why there is none is told with the job's end. */
+/* A file already. */
 static int write_pdf(const struct options *options, const char *name, const struct job *job,
                      const struct selection *selection) {
-    const struct contents contents = {.fd = job->edition.fd};
-    return job->edition.state == EDITION_DONE ? write_contents(options, name, job, selection, contents) : 0;
+    return write_contents(options, name, job, selection, (struct contents){.fd = edition_file(job, MADE_PDF)});
+}
+
+/* Beside the text that shows them: NAME_files/page-1-region-2.png. */
+static int write_figures(const struct options *options, const char *name, const struct yield *yield) {
+    const struct album *figures = yield->albums.figures;
+    char *plain cleanup(drop_memory) = figures_folder(name);
+    char *folder cleanup(drop_memory) = format("%s/%s", options->output, plain);
+    int status = figures->count > 0 ? target_prepare(folder) : 0;
+    for (size_t i = 0; i < figures->count && status == 0; i++) {
+        struct buffer picture cleanup(buffer_done) = {0};
+        char *file cleanup(drop_memory) = figures_file(name, &figures->entries[i]);
+        char *path cleanup(drop_memory) = format("%s/%s", options->output, file);
+        status = album_read(figures, &figures->entries[i], &picture);
+        status = status ? status : write_file(path, yield->job, (struct contents){.text = &picture});
+    }
+    return status;
+}
+
+/* One format. Why something could not be made is told with the job's end. */
+static int write_one(const struct options *options, const char *name, const struct yield *yield,
+                     const struct output *output) {
+    const struct selection one = {.outputs = {output}, .count = 1, .words = options->words};
+    const struct result *result = &yield->job->result;
+    if (output->made != MADE_NONE && edition_file(yield->job, output->made) < 0) {
+        return 0;
+    }
+    if (output->made == MADE_PDF) {
+        return write_pdf(options, name, yield->job, &one);
+    }
+    if (output->regions && yield->albums.figures) {
+        return write_pieces(options, name, yield, &one);
+    }
+    if (output->figures && options->output && yield->albums.figures) {
+        int status = write_figures(options, name, yield);
+        if (status != 0) {
+            return status;
+        }
+    }
+    bool several = output->page_files && options->output && result->page_total > 1;
+    return several ? write_pages(options, name, yield, &one) : write_selection(options, name, yield, &one, result);
 }
 
 int target_write(const struct options *options, const char *name, const struct job *job) {
     struct selection all;
+    struct yield yield cleanup(yield_done) = {.job = job};
     int status = selection_read(options->format, options->words, &all);
     if (status == 0 && !options->output) {
         status = selection_expect_file(&all, (uint32_t)job->result.page_count);
     }
+    status = status ? status : edition_albums(job, &yield.albums);
     if (status != 0 || all.zip) {
-        return status ? status : write_selection(options, name, job, &all, &job->result);
+        return status ? status : write_pieces(options, name, &yield, &all);
     }
     for (size_t i = 0; i < all.count && status == 0; i++) {
-        const struct selection one = {.outputs = {all.outputs[i]}, .count = 1, .words = options->words};
-        if (all.outputs[i]->by_raster) {
-            status = write_pdf(options, name, job, &one);
-        } else if (all.outputs[i]->page_files && options->output && job->result.page_total > 1) {
-            status = write_pages(options, name, job, &one);
-        } else {
-            status = write_selection(options, name, job, &one, &job->result);
-        }
+        status = write_one(options, name, &yield, all.outputs[i]);
     }
     return status;
 }

@@ -24,13 +24,15 @@ int target_prepare(const char *folder);
  * them; NULL if nothing is. Borrowed until the next fail(). */
 const char *target_contradiction(const struct options *options, const char *file);
 
-/* A file without a name for a PDF that is on its way: beside the others, or where temporary files are. ERR_OUTPUT. */
+/* A file without a name for what is made of a document (document/made.h): beside the others, or where temporary files
+ * are. ERR_OUTPUT. */
 int target_scratch(const struct options *options, int *ret_fd);
 
 /*
  * Writes the job's result in every format that options ask for, or in an archive of them all: as NAME.EXTENSION in the
- * folder of --output, replacing what was there in one step, or to standard output. The file that was read is never
- * replaced. A PDF that could not be made is left out. ERR_OUTPUT; ERR_SEVERAL_FILES for standard output.
+ * folder of --output, replacing what was there in one step, or to standard output; figures as output/figures.h names
+ * them. The file that was read is never replaced. A PDF, or pictures, that could not be made are left out. ERR_OUTPUT;
+ * ERR_SEVERAL_FILES for standard output.
  */
 int target_write(const struct options *options, const char *name, const struct job *job);
 

@@ -77,17 +77,19 @@ static void add_memory(const struct json *memory, struct buffer *text) {
 
 static void add_instances(const struct json *pool, struct buffer *text) {
     struct columns columns cleanup(columns_done) = {0};
-    columns_add(&columns,
-                (const char *[]){"INSTANCE", "WORKER", "ENGINE", "PLACES HELD", "PAGES IN HAND", "DEATHS", NULL});
+    columns_add(&columns, (const char *[]){"INSTANCE", "DEVICE", "WORKER", "ENGINE", "PLACES HELD", "PAGES IN HAND",
+                                           "DEATHS", NULL});
     const struct json *instances = json_at(pool, "instances");
     for (const struct json *each = json_first(instances); each; each = json_next(each)) {
+        char *number cleanup(drop_memory) = count_text(each, "instance");
         char *held cleanup(drop_memory) = count_text(each, "held"),
                    *places cleanup(drop_memory) = count_text(each, "places");
         char *both cleanup(drop_memory) = format("%s of %s", held, places);
         char *pages cleanup(drop_memory) = count_text(each, "pages_in_hand");
         char *deaths cleanup(drop_memory) = count_text(each, "deaths");
-        columns_add(&columns, (const char *[]){describe_text(each, "device", "-"), describe_text(each, "state", "-"),
-                                               describe_text(each, "engine", "-"), both, pages, deaths, NULL});
+        columns_add(&columns,
+                    (const char *[]){number, describe_text(each, "device", "-"), describe_text(each, "state", "-"),
+                                     describe_text(each, "engine", "-"), both, pages, deaths, NULL});
     }
     columns_write(&columns, text);
 }
@@ -141,13 +143,14 @@ static void add_tasks(const struct view *view, struct buffer *text) {
 
 static void add_models(const struct json *list, struct buffer *text) {
     struct columns columns cleanup(columns_done) = {0};
-    columns_add(&columns, (const char *[]){"MODEL", "DEVICE", "STATE", "MEMORY", "USERS", "LOADS", NULL});
+    columns_add(&columns, (const char *[]){"MODEL", "INSTANCE", "DEVICE", "STATE", "MEMORY", "USERS", "LOADS", NULL});
     for (const struct json *one = json_first(list); one; one = json_next(one)) {
         char *memory cleanup(drop_memory) = megabytes(one, "charged");
         char *users cleanup(drop_memory) = count_text(one, "users"),
-                    *loads cleanup(drop_memory) = count_text(one, "loads");
-        columns_add(&columns, (const char *[]){describe_text(one, "id", "?"), describe_text(one, "device", "-"),
-                                               describe_text(one, "state", "-"), memory, users, loads});
+                    *loads cleanup(drop_memory) = count_text(one, "loads"),
+                    *number cleanup(drop_memory) = count_text(one, "instance");
+        columns_add(&columns, (const char *[]){describe_text(one, "id", "?"), number, describe_text(one, "device", "-"),
+                                               describe_text(one, "state", "-"), memory, users, loads, NULL});
     }
     buffer_add_string(text, "models\n");
     columns_write(&columns, text);

@@ -16,6 +16,8 @@ struct bitmap {
     float dpi; /* 0 if unknown */
 };
 
+enum { BITMAP_SHRINK_MOST = 4 }; /* a page is drawn at most so many times smaller each way for lack of memory */
+
 /* Bytes of the pixels. ERR_TOO_LARGE if they overflow. */
 int bitmap_bytes(const struct bitmap *bitmap, size_t *ret);
 

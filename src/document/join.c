@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/utf8.h"
 
 /* Ideographs, kana and the punctuation that goes with them. */
@@ -22,25 +23,51 @@ static uint32_t last_character(const char *text, size_t length) {
     return character;
 }
 
-/* Letters beyond ASCII count as letters before a hyphen, not as small ones after it. */
-static bool is_broken_word(const struct buffer *text, const char *line) {
-    size_t length = text->length;
-    return length >= 2 && text->data[length - 1] == '-' &&
-           (isalpha((unsigned char)text->data[length - 2]) || ((unsigned char)text->data[length - 2] & 0x80) != 0) &&
-           islower((unsigned char)line[0]);
+static bool is_of_word(char byte) { return isalnum((unsigned char)byte) || ((unsigned char)byte & 0x80) != 0; }
+
+/* The bytes of a hyphen or dash at the end of text that stands right behind a word or number; 0: none does. */
+static size_t dash_bytes(const struct buffer *text) {
+    static const char *const dashes[] = {"-", "\u2010", "\u2013"};
+    for (size_t i = 0; i < array_length(dashes); i++) {
+        size_t bytes = strlen(dashes[i]);
+        if (text->length > bytes && memcmp(text->data + text->length - bytes, dashes[i], bytes) == 0) {
+            return is_of_word(text->data[text->length - bytes - 1]) ? bytes : 0;
+        }
+    }
+    return 0;
+}
+
+/* Whether the last word of text is an address of the web. */
+static bool ends_in_address(const struct buffer *text) {
+    const char *blank = memrchr(text->data, ' ', text->length);
+    return strstr(blank ? blank : text->data, "://") != NULL;
+}
+
+/*
+ * What is between text and line: a hyphen between small letters is of the break, all other hyphens and dashes are of
+ * the word, as those of abbreviations, names, numbers and addresses.
+ */
+static void join(struct buffer *text, const char *line) {
+    size_t dash = dash_bytes(text);
+    bool address = ends_in_address(text);
+    uint32_t first = 0, last = last_character(text->data, text->length);
+    (void)utf8_next(line, strlen(line), &first);
+    if (dash > 0 && is_of_word(line[0])) {
+        char before = text->data[text->length - dash - 1];
+        bool broken = last != 0x2013 && !address && islower((unsigned char)line[0]) &&
+                      !isupper((unsigned char)before) && !isdigit((unsigned char)before);
+        text->length -= broken ? dash : 0;
+        text->data[text->length] = '\0';
+        return;
+    }
+    bool goes_on = address && last == '/' && (islower((unsigned char)line[0]) || isdigit((unsigned char)line[0]));
+    bool close = stands_close(first) && stands_close(last);
+    buffer_add_string(text, close || goes_on ? "" : " ");
 }
 
 void join_line(struct buffer *text, const char *line) {
-    if (!*line) {
-        return;
-    }
-    if (is_broken_word(text, line)) {
-        text->data[--text->length] = '\0';
-    } else if (text->length > 0) {
-        uint32_t first = 0;
-        (void)utf8_next(line, strlen(line), &first);
-        bool close = stands_close(first) && stands_close(last_character(text->data, text->length));
-        buffer_add_string(text, close ? "" : " ");
+    if (*line && text->length > 0) {
+        join(text, line);
     }
     buffer_add_string(text, line);
 }

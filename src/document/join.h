@@ -6,8 +6,8 @@
 
 /*
  * Adds the text of the next printed line (valid UTF-8) to a paragraph: with a blank between; without one between
- * characters that are written without blanks (Chinese, Japanese); and without the hyphen of a word that goes on with a
- * small letter.
+ * characters that are written without blanks (Chinese, Japanese), behind the hyphen or dash of a word or number, and
+ * within an address of the web that goes on behind a slash. The hyphen goes where the word goes on in small letters.
  */
 void join_line(struct buffer *text, const char *line);
 

@@ -61,19 +61,22 @@ struct line {
 };
 
 enum region_type {
-#define REGION_TYPE(symbol, word) REGION_##symbol,
+#define REGION_TYPE(symbol, word, colour, figure) REGION_##symbol,
 #include "table/region_types.def"
 #undef REGION_TYPE
     REGION_TYPE_COUNT
 };
 
-/* Word of a type. Borrowed for ever. */
+/* Word of a type, borrowed for ever; its colour in pictures of pages, red << 16 | green << 8 | blue. */
 const char *region_word(enum region_type type);
+uint32_t region_colour(enum region_type type);
 
 /* A cell of a table: its first row and column from 0, how many of them it spans, and its text, "" if it is empty. */
 struct cell {
     uint32_t row, column, rows, columns;
     char *text;
+    struct quad quad; /* where its contents are, as the region's; of no meaning unless it was seen */
+    bool seen;        /* false: it fills a gap */
 };
 
 /* A part of the page, in reading order; its lines follow each other in the page's. Pixels of the page as it lies. */
@@ -84,7 +87,14 @@ struct region {
     uint32_t rows, columns; /* of a table whose structure was found, else 0 */
     struct cell *cells;     /* row by row */
     size_t cell_count;
+    bool continues,
+        continued; /* of a table, where pages are written (output/joining.h): on the next, from the last page */
+    char *latex;   /* of a formula that was read, else NULL; its only line says the same */
+    char *picture; /* where pages are written: where a file of what it looks like is, as an URL; else NULL */
 };
+
+/* Whether what it looks like says more than what was read of it. */
+bool region_is_figure(const struct region *region);
 
 /* How the page was read in the memory that there was (memory/plan.h). */
 struct page_plan {

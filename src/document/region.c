@@ -6,22 +6,41 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "document/fields.h"
 
 #define MOST_SPAN 100000U /* rows or columns of a table: more than any page has */
 
 static const char *const region_words[] = {
-#define REGION_TYPE(symbol, word) word,
+#define REGION_TYPE(symbol, word, colour, figure) word,
+#include "table/region_types.def"
+#undef REGION_TYPE
+};
+
+static const uint32_t region_colours[] = {
+#define REGION_TYPE(symbol, word, colour, figure) colour,
+#include "table/region_types.def"
+#undef REGION_TYPE
+};
+
+static const bool region_figures[] = {
+#define REGION_TYPE(symbol, word, colour, figure) figure,
 #include "table/region_types.def"
 #undef REGION_TYPE
 };
 
 const char *region_word(enum region_type type) { return region_words[type]; }
 
+uint32_t region_colour(enum region_type type) { return region_colours[type]; }
+
+bool region_is_figure(const struct region *region) { return region_figures[region->type] && !region->latex; }
+
 void region_done(struct region *region) {
     for (size_t i = 0; i < region->cell_count; i++) {
         free(region->cells[i].text);
     }
     free(region->cells);
+    free(region->latex);
+    free(region->picture);
     *region = (struct region){0};
 }
 
@@ -32,6 +51,9 @@ static struct json *cell_to_json(const struct cell *cell) {
     json_set_int(object, "rows", cell->rows);
     json_set_int(object, "columns", cell->columns);
     json_set_string(object, "text", cell->text);
+    if (cell->seen) {
+        json_set(object, "polygon", quad_to_json(&cell->quad));
+    }
     return object;
 }
 
@@ -43,6 +65,12 @@ static struct json *table_to_json(const struct region *region) {
         json_append(cells, cell_to_json(&region->cells[i]));
     }
     json_set(object, "cells", cells);
+    if (region->continued) {
+        json_set_bool(object, "continued", true);
+    }
+    if (region->continues) {
+        json_set_bool(object, "continues", true);
+    }
     return object;
 }
 
@@ -53,6 +81,9 @@ struct json *region_to_json(const struct region *region) {
     json_set(object, "polygon", quad_to_json(&region->quad));
     if (region->cell_count > 0) {
         json_set(object, "table", table_to_json(region));
+    }
+    if (region->latex) {
+        json_set_string(object, "latex", region->latex);
     }
     return object;
 }
@@ -77,6 +108,10 @@ static int cell_from_json(const struct json *object, const struct region *region
     result = result ? result : number_from_json(object, "column", 0, region->columns - 1, &cell.column);
     result = result ? result : number_from_json(object, "rows", 1, region->rows - cell.row, &cell.rows);
     result = result ? result : number_from_json(object, "columns", 1, region->columns - cell.column, &cell.columns);
+    cell.seen = json_at(object, "polygon");
+    if (result == 0 && cell.seen) {
+        result = quad_from_json(json_at(object, "polygon"), &cell.quad);
+    }
     if (result == 0) {
         cell.text = copy_string(text);
         *ret = cell;
@@ -112,6 +147,7 @@ int region_from_json(const struct json *object, struct region *ret) {
     if (result == 0 && json_at(object, "table")) {
         result = table_from_json(json_at(object, "table"), &region);
     }
+    region.latex = copy_string(json_string(object, "latex"));
     if (result != 0) {
         region_done(&region);
         return result;

@@ -31,10 +31,10 @@ _Static_assert(sizeof(struct head) == 64, "aligned as tensors should be");
 
 static struct {
     pthread_mutex_t lock; /* of all below */
-    uint64_t bound, used, kept;
+    uint64_t bound, used, kept, most;
     struct head *bins[BINS];
     struct head *oldest, *newest; /* of those kept */
-} blocks = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} blocks = {.lock = PTHREAD_MUTEX_INITIALIZER, .most = UINT64_MAX};
 
 static struct head *head_of(const void *block) { return (struct head *)(uintptr_t)block - 1; }
 
@@ -85,10 +85,10 @@ static struct head *take_kept(int bin) {
     return NULL;
 }
 
-/* Takes those kept out, the oldest first, until more bytes are within the bound; they are linked by next. */
+/* Takes those kept out, the oldest first, until more bytes are within the bounds; they are linked by next. */
 static struct head *spare_kept(uint64_t more) {
     struct head *spared = NULL;
-    while (blocks.oldest && blocks.used + blocks.kept + more > blocks.bound) {
+    while (blocks.oldest && (blocks.kept > blocks.most || blocks.used + blocks.kept + more > blocks.bound)) {
         struct head *head = blocks.oldest;
         uint64_t size;
         unlink_kept(head, bin_of(head->length, &size));
@@ -178,13 +178,18 @@ void blocks_free(void *block) {
     unmap(spared);
 }
 
-void blocks_bound(uint64_t bytes) {
+/* Sets one of the bounds. */
+static void set(uint64_t *bound, uint64_t bytes) {
     pthread_mutex_lock(&blocks.lock);
-    blocks.bound = bytes;
+    *bound = bytes;
     struct head *spared = spare_kept(0);
     pthread_mutex_unlock(&blocks.lock);
     unmap(spared);
 }
+
+void blocks_bound(uint64_t bytes) { set(&blocks.bound, bytes); }
+
+void blocks_keep(uint64_t most) { set(&blocks.most, most); }
 
 uint64_t blocks_trim(void) {
     pthread_mutex_lock(&blocks.lock);

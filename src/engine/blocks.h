@@ -27,6 +27,9 @@ void blocks_free(void *block);
 /* The bound, in bytes; 0 at first: nothing is kept. What is kept beyond it goes back to the system now. */
 void blocks_bound(uint64_t bytes);
 
+/* What is kept is at most so many bytes, whatever the bound; UINT64_MAX at first. What is beyond it goes back now. */
+void blocks_keep(uint64_t most);
+
 /* Gives all that is kept back to the system; returns the bytes. */
 uint64_t blocks_trim(void);
 

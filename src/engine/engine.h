@@ -17,7 +17,7 @@
 #include "document/page.h"
 #include "image/image.h"
 
-enum { TENSOR_RANK = 4, ENGINE_OUTPUTS = 8 /* most outputs of a network */ };
+enum { TENSOR_RANK = 4, ENGINE_INPUTS = 3, ENGINE_OUTPUTS = 8 /* most inputs and outputs of a network */ };
 
 /* Dense 32-bit floats, last dimension fastest. */
 struct tensor {
@@ -26,10 +26,23 @@ struct tensor {
     int rank;
 };
 
-/* What a run gives, in the order of the network's outputs. */
+/* What a network is fed. One of a single input takes the first, whatever it is called: names differ between exports. */
+struct input {
+    const char *name;
+    struct tensor tensor;
+};
+
+/* What a run gives: the network's outputs of floats, and of 16-bit floats and 64-bit integers, which become floats, in
+ * their order. */
 struct outputs {
     struct tensor tensor[ENGINE_OUTPUTS];
     int count; /* at least 1 */
+};
+
+/* How a page lies. */
+struct orientation {
+    int angle;      /* the clockwise turn that it has suffered: 0, 90, 180 or 270 */
+    float sureness; /* of it, without a bound; 0: nothing was seen */
 };
 
 struct engine;
@@ -43,6 +56,8 @@ struct engine_kind {
     bool runs_in_caller;
     /* A runner keeps the memory of its largest run until its network is unloaded; else a run gives all back. */
     bool keeps;
+    /* Bytes of freed blocks that are worth keeping for its next runs (engine/blocks.h). */
+    uint64_t spare;
     /* A runner has weights of its own: as many bytes as the network's load has taken, for the first one. */
     bool exclusive;
 
@@ -61,9 +76,11 @@ struct engine_kind {
 
     int (*runner_new)(struct network *network, struct runner **ret);
     void (*runner_free)(struct runner *runner);
-    /* One input, all outputs; *ret is borrowed until output_free(), which follows each run that succeeded. ERR_ENGINE,
-     * ERR_BAD_MODEL (an output that is no tensor of floats). */
-    int (*run)(struct runner *runner, const struct tensor *input, struct outputs *ret);
+    /* *ret is borrowed until output_free(), which follows each run that succeeded. Inputs that the network does not ask
+     * for are left alone. Networks of several inputs, or with outputs of other types than floats, which are left out
+     * but for 64-bit integers, are for ONNX Runtime only. ERR_ENGINE, ERR_BAD_MODEL (an input that is not there, no
+     * output of numbers), ERR_NO_MEMORY. */
+    int (*run)(struct runner *runner, const struct input *inputs, int count, struct outputs *ret);
     void (*output_free)(struct runner *runner);
 
     /*
@@ -73,6 +90,8 @@ struct engine_kind {
      */
     int (*read)(struct runner *runner, const struct image *picture, float dpi, const atomic_bool *cancel,
                 struct line **ret, size_t *ret_count);
+    /* Likewise how the picture lies; sureness 0 where it has too little ink. ERR_TOO_LARGE. */
+    int (*orient)(struct runner *runner, const struct image *picture, float dpi, struct orientation *ret);
 };
 
 extern const struct engine_kind engine_onnxruntime, engine_openvino, engine_tesseract;

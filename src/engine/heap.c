@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/replace_heap.h"
 #include "engine/blocks.h"
 
 /* One per thread, on cache lines of their own: each is written by one thread, unless there are more than slots. */
@@ -24,13 +24,6 @@ bool heap_counts(void) { return false; }
 static struct slot *own_slot(void) { return &slots[0]; }
 
 #else
-
-/* glibc's own names for what is replaced here; exported for this purpose. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *block, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-void __libc_free(void *block);
 
 bool heap_counts(void) { return true; }
 
@@ -128,15 +121,7 @@ static int counted_posix_memalign(void **ret, size_t alignment, size_t size) {
     return 0;
 }
 
-/* The family that this process calls, and all libraries in it. */
-#define REPLACE(name) __typeof__(name) name __attribute__((alias("counted_" #name)))
-REPLACE(malloc);
-REPLACE(calloc);
-REPLACE(free);
-REPLACE(realloc);
-REPLACE(memalign);
-REPLACE(posix_memalign);
-__typeof__(aligned_alloc) aligned_alloc __attribute__((alias("counted_memalign")));
+REPLACE_HEAP(counted);
 
 #endif
 

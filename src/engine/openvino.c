@@ -25,6 +25,8 @@
 /* Entries in the plug-in's cache of compiled kernels, over all layers; see docs/performance.md for the choice. */
 #define KERNEL_CACHE "100"
 
+#define SPARE (UINT64_C(16) << 20) /* bytes: more is not found again, as docs/performance.md shows */
+
 #define CACHE_PATIENCE INT64_C(5000000000) /* nanoseconds that a model's turn at the cache is waited for */
 #define CACHE_STEP 5000                    /* microseconds */
 
@@ -268,8 +270,9 @@ static int view_output(struct runner *runner, size_t index, struct tensor *ret) 
     return 0;
 }
 
-static int openvino_run(struct runner *runner, const struct tensor *input, struct outputs *ret) {
-    int result = bind_input(runner, input);
+static int openvino_run(struct runner *runner, const struct input *inputs, int count, struct outputs *ret) {
+    (void)count;
+    int result = bind_input(runner, &inputs[0].tensor);
     if (result == 0) {
         result = answer(runner->api, runner->api->ov_infer_request_infer(runner->request), ERR_ENGINE);
     }
@@ -289,6 +292,7 @@ const struct engine_kind engine_openvino = {
     .name = "openvino",
     .runs_in_caller = false,
     .keeps = true,
+    .spare = SPARE,
     .open = openvino_open,
     .close = openvino_close,
     .version = openvino_version,

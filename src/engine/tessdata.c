@@ -25,7 +25,7 @@ static size_t language_length(const char *name) {
 
 /* Orientation and script, and formulas: no text models. */
 static bool is_text(const char *name, size_t length) {
-    return !(length == 3 && (strncmp(name, "osd", 3) == 0 || strncmp(name, "equ", 3) == 0));
+    return !(length == 3 && (strncmp(name, TESSDATA_ORIENTATION, 3) == 0 || strncmp(name, "equ", 3) == 0));
 }
 
 static int chosen(const struct dirent *entry) {
@@ -33,21 +33,27 @@ static int chosen(const struct dirent *entry) {
     return length > 0 && is_text(entry->d_name, length);
 }
 
-/* Takes folder, which becomes the data's if it has languages. */
+/* Bytes of a file, 0 if there is none. */
+static uint64_t size_of(const char *folder, const char *name) {
+    char *path cleanup(drop_memory) = format("%s/%s", folder, name);
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+}
+
+/* Takes folder, which becomes the data's if it has any. */
 static bool look_in(char *folder, struct tessdata *ret) {
     struct dirent **entries;
     int count = scandir(folder, &entries, chosen, alphasort);
-    struct tessdata data = {.folder = folder};
+    struct tessdata data = {.folder = folder, .orientation = size_of(folder, TESSDATA_ORIENTATION SUFFIX)};
     if (count > 0) {
         data.languages = alloc((size_t)count, sizeof(*data.languages));
         data.bytes = alloc((size_t)count, sizeof(*data.bytes));
     }
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
-        char *path cleanup(drop_memory) = format("%s/%s", folder, name);
-        struct stat status;
-        if (stat(path, &status) == 0 && S_ISREG(status.st_mode)) {
-            data.bytes[data.count] = (uint64_t)status.st_size;
+        uint64_t bytes = size_of(folder, name);
+        if (bytes > 0) {
+            data.bytes[data.count] = bytes;
             data.languages[data.count++] = copy_bytes(name, language_length(name));
         }
         free(entries[i]);
@@ -55,7 +61,7 @@ static bool look_in(char *folder, struct tessdata *ret) {
     if (count >= 0) {
         free(entries);
     }
-    if (data.count == 0) {
+    if (data.count == 0 && data.orientation == 0) {
         tessdata_done(&data);
         return false;
     }

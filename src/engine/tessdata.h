@@ -8,17 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define TESSDATA_ORIENTATION "osd" /* its name */
+
 struct tessdata {
     char *folder;
     char **languages; /* in alphabetical order; without those that hold no text model (osd, equ) */
     uint64_t *bytes;  /* of their files */
     size_t count;
+    uint64_t orientation; /* bytes of osd, which sees how a page lies; 0: it is not there */
 };
 
 /*
  * The language files of $TESSDATA_PREFIX (or its folder tessdata), if that is set; else of the first that has any: the
- * folder own, those where distributions put them. None are there: folder is NULL, count 0. The caller calls
- * tessdata_done().
+ * folder own, those where distributions put them. None are there: folder is NULL, count 0. That of orientation counts
+ * like a language. The caller calls tessdata_done().
  */
 void tessdata_find(const char *own, struct tessdata *ret);
 void tessdata_done(struct tessdata *data);

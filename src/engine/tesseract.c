@@ -2,8 +2,9 @@
  * Tesseract through its C API; the only file that includes its header. It is the system's library unless there is one
  * in the engine's folder.
  *
- * A network is a language set, FOLDER/LANGUAGE+LANGUAGE as its path. An instance (TessBaseAPI) belongs to one thread at
- * a time and has weights of its own: a runner is one. The load makes the first, so that bad data is known then.
+ * A network is a language set, FOLDER/LANGUAGE+LANGUAGE as its path, or FOLDER/osd, which sees how pages lie by the
+ * classifier that was before the neural networks. An instance (TessBaseAPI) belongs to one thread at a time and has
+ * weights of its own: a runner is one. The load makes the first, so that bad data is known then.
  */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
@@ -17,6 +18,7 @@
 #include "base/memory.h"
 #include "engine/engine.h"
 #include "engine/library.h"
+#include "engine/tessdata.h"
 
 enum { MOST_SIDE = 32767 /* pixels: coordinates have 16 bits */, LEPTONICA_SILENT = 6 };
 
@@ -32,6 +34,7 @@ enum { MOST_SIDE = 32767 /* pixels: coordinates have 16 bits */, LEPTONICA_SILEN
     FUNCTION(TessBaseAPISetImage)                                                                                      \
     FUNCTION(TessBaseAPISetSourceResolution)                                                                           \
     FUNCTION(TessBaseAPIRecognize)                                                                                     \
+    FUNCTION(TessBaseAPIDetectOrientationScript)                                                                       \
     FUNCTION(TessBaseAPIGetIterator)                                                                                   \
     FUNCTION(TessBaseAPIClear)                                                                                         \
     FUNCTION(TessBaseAPIClearAdaptiveClassifier)                                                                       \
@@ -97,7 +100,8 @@ static void tesseract_close(struct engine *engine) {
 }
 
 static int tesseract_open(const char *folder, struct engine **ret) {
-    setenv("OMP_THREAD_LIMIT", "1", 1); /* one core for each run, and nothing that spins */
+    setenv("OMP_THREAD_LIMIT", "1",
+           0); /* one core for each run, and nothing that spins; the worker's main() has set it */
     struct engine *engine = alloc(1, sizeof(*engine));
     pthread_mutex_init(&engine->making, NULL);
     int result = load_api(folder, &engine->api);
@@ -122,7 +126,9 @@ static int make_runner(struct network *network, struct runner **ret) {
     const struct api *api = &network->engine->api;
     pthread_mutex_lock(&network->engine->making);
     TessBaseAPI *instance = api->TessBaseAPICreate();
-    int failed = api->TessBaseAPIInit2(instance, network->folder, network->languages, OEM_LSTM_ONLY);
+    bool reads = strcmp(network->languages, TESSDATA_ORIENTATION) != 0;
+    int failed = api->TessBaseAPIInit2(instance, network->folder, network->languages,
+                                       reads ? OEM_LSTM_ONLY : OEM_TESSERACT_ONLY);
     if (failed) {
         drop_instance(api, instance);
     }
@@ -309,8 +315,8 @@ static int recognise(const struct api *api, TessBaseAPI *instance, const atomic_
     return failed ? fail(ERR_ENGINE, "Tesseract gave the picture up") : 0;
 }
 
-static int tesseract_read(struct runner *runner, const struct image *picture, float dpi, const atomic_bool *cancel,
-                          struct line **ret, size_t *ret_count) {
+/* Lays the picture before the instance. */
+static int set_picture(struct runner *runner, const struct image *picture, float dpi) {
     const struct api *api = &runner->network->engine->api;
     if (picture->width > MOST_SIDE || picture->height > MOST_SIDE) {
         return fail(ERR_TOO_LARGE, "Tesseract reads pictures of at most %d pixels a side, this one has %u x %u",
@@ -321,7 +327,17 @@ static int tesseract_read(struct runner *runner, const struct image *picture, fl
     if (dpi > 0) {
         api->TessBaseAPISetSourceResolution(runner->instance, (int)(dpi + 0.5F));
     }
-    int result = recognise(api, runner->instance, cancel);
+    return 0;
+}
+
+static int tesseract_read(struct runner *runner, const struct image *picture, float dpi, const atomic_bool *cancel,
+                          struct line **ret, size_t *ret_count) {
+    const struct api *api = &runner->network->engine->api;
+    int result = set_picture(runner, picture, dpi);
+    if (result != 0) {
+        return result;
+    }
+    result = recognise(api, runner->instance, cancel);
     if (result != 0) {
         tesseract_output_free(runner);
         return result;
@@ -336,9 +352,22 @@ static int tesseract_read(struct runner *runner, const struct image *picture, fl
     return 0;
 }
 
+static int tesseract_orient(struct runner *runner, const struct image *picture, float dpi, struct orientation *ret) {
+    const struct api *api = &runner->network->engine->api;
+    struct orientation seen = {0};
+    int result = set_picture(runner, picture, dpi);
+    if (result != 0) {
+        return result;
+    }
+    bool told = api->TessBaseAPIDetectOrientationScript(runner->instance, &seen.angle, &seen.sureness, NULL, NULL);
+    *ret = told ? seen : (struct orientation){0};
+    return 0;
+}
+
 const struct engine_kind engine_tesseract = {
     .name = "tesseract",
     .runs_in_caller = true,
+    .spare = UINT64_MAX,
     .exclusive = true,
     .open = tesseract_open,
     .close = tesseract_close,
@@ -349,4 +378,5 @@ const struct engine_kind engine_tesseract = {
     .runner_free = tesseract_runner_free,
     .output_free = tesseract_output_free,
     .read = tesseract_read,
+    .orient = tesseract_orient,
 };

@@ -1,7 +1,7 @@
 /*
- * Requests to an Octavo server, over libcurl (whose only home is client.c): http and https, no redirects, proxies from
- * the environment as elsewhere. What answers is foreign: answers are bounded, and what no server of ours would say is
- * an error. One thread, one request at a time.
+ * Requests to an Octavo server, over libcurl (curl/client.c): http and https, no redirects, proxies from the
+ * environment as elsewhere. What answers is foreign: answers are bounded, and what no server of ours would say is an
+ * error. One thread, one request at a time.
  *
  *   ERR_UNREACHABLE  nobody answers, or not to the end; trying again may help
  *   ERR_BAD_ANSWER   what answers does not speak as our server does

@@ -1,6 +1,6 @@
 /*
- * HTTP/1.1, with TLS or without, over libmicrohttpd (whose only home is http.c), inside the owner's event loop: no
- * threads. For each request
+ * HTTP/1.1, with TLS or without, over libmicrohttpd (daemon/), inside the owner's event loop: no threads. For each
+ * request
  *
  *   begin()   its headers are in: the route may answer at once, a body is not read then (a small one is passed over)
  *   part()    some of its body has come, if the route takes one

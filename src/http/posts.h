@@ -1,7 +1,7 @@
 /*
  * Posts: bodies that are sent to addresses which clients have named, and what is fetched from there, several at once,
- * inside the owner's event loop. It is in client.c, which has libcurl to itself; names are looked up by libcurl in
- * threads of their own, so that nothing waits for anything.
+ * inside the owner's event loop, over libcurl (curl/posts.c). Names are looked up by libcurl in threads of their own,
+ * so that nothing waits for anything.
  *
  * Where they go is not trusted. http and https only, nobody's name or password in the address, no proxy, no redirects
  * of what is sent; and, unless the owner allows it, only to public addresses (http/address.h). That is judged when a

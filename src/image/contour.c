@@ -141,6 +141,16 @@ static void list_components(struct runs *runs) {
     }
 }
 
+/* Errors as find_runs(); the caller frees the runs in either case. */
+static int find_components(const float *map, uint32_t width, uint32_t height, size_t stride,
+                           const struct contour_options *options, struct runs *runs) {
+    int code = find_runs(map, width, height, stride, options, runs);
+    if (code == 0) {
+        list_components(runs);
+    }
+    return code;
+}
+
 /* The leftmost and rightmost cell of each row of a component: its hull needs no others. Sorted by y, then x. */
 static size_t list_ends(const struct run *runs, uint32_t first, struct point *ret) {
     size_t count = 0;
@@ -239,11 +249,10 @@ static struct quad unclip(const struct quad *quad, float ratio) {
 int contour_boxes(const float *map, uint32_t width, uint32_t height, size_t stride,
                   const struct contour_options *options, struct text_box **ret, size_t *ret_count) {
     cleanup(runs_done) struct runs runs = {0};
-    int code = find_runs(map, width, height, stride, options, &runs);
+    int code = find_components(map, width, height, stride, options, &runs);
     if (code < 0) {
         return code;
     }
-    list_components(&runs);
     /* A row of a component has two ends. */
     cleanup(drop_memory) struct point *ends = alloc(2 * (size_t)height, sizeof *ends);
     cleanup(drop_memory) struct point *hull = alloc(2 * (size_t)height + 1, sizeof *hull);
@@ -271,6 +280,67 @@ int contour_boxes(const float *map, uint32_t width, uint32_t height, size_t stri
         boxes[count++] = (struct text_box){.quad = grown, .score = score};
     }
     *ret = take(boxes);
+    *ret_count = count;
+    return 0;
+}
+
+void text_shapes_done(struct text_shape *shapes, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        free(shapes[i].runs);
+    }
+    free(shapes);
+}
+
+/* The runs of a component, and what they are together. */
+static struct text_shape shape_of(const float *map, size_t stride, const struct run *runs, uint32_t first) {
+    struct text_shape shape = {0};
+    double sum = 0;
+    size_t capacity = 0;
+    uint32_t i = first;
+    do {
+        if (shape.run_count == capacity) {
+            capacity = 2 * capacity + 64;
+            shape.runs = resize(shape.runs, capacity, sizeof *shape.runs);
+        }
+        const struct run *run = &runs[i];
+        shape.runs[shape.run_count++] = (struct cell_run){.row = run->row, .left = run->start, .right = run->end};
+        shape.cells += run->end - run->start;
+        sum += (double)sum_cells(map + run->row * stride + run->start, run->end - run->start);
+        i = run->next;
+    } while (i);
+    shape.score = (float)(sum / (double)shape.cells);
+    return shape;
+}
+
+int contour_shapes(const float *map, uint32_t width, uint32_t height, size_t stride,
+                   const struct contour_options *options, struct text_shape **ret, size_t *ret_count) {
+    cleanup(runs_done) struct runs runs = {0};
+    int code = find_components(map, width, height, stride, options, &runs);
+    if (code < 0) {
+        return code;
+    }
+    cleanup(drop_memory) struct point *ends = alloc(2 * (size_t)height, sizeof *ends);
+    cleanup(drop_memory) struct point *hull = alloc(2 * (size_t)height + 1, sizeof *hull);
+    struct text_shape *shapes = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < runs.count && count < options->max_boxes; i++) {
+        if (runs.items[i].parent != i) {
+            continue;
+        }
+        struct quad quad = hull_rectangle(ends, list_ends(runs.items, (uint32_t)i, ends), hull);
+        if (short_side(&quad) < fmaxf(options->min_side, 1)) {
+            continue;
+        }
+        struct text_shape shape = shape_of(map, stride, runs.items, (uint32_t)i);
+        shape.quad = quad;
+        if (shape.score < options->box_threshold) {
+            free(shape.runs);
+            continue;
+        }
+        shapes = resize(shapes, count + 1, sizeof *shapes);
+        shapes[count++] = shape;
+    }
+    *ret = shapes;
     *ret_count = count;
     return 0;
 }

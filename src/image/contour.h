@@ -38,6 +38,28 @@ struct contour_options {
 int contour_boxes(const float *map, uint32_t width, uint32_t height, size_t stride,
                   const struct contour_options *options, struct text_box **ret, size_t *ret_count);
 
+/* Cells of a component side by side in a row, from left to before right. */
+struct cell_run {
+    uint32_t row, left, right;
+};
+
+/* A component as it is, for text that is bent. */
+struct text_shape {
+    struct quad quad; /* its smallest rectangle, which was not grown */
+    float score;      /* mean probability of its cells */
+    struct cell_run *runs;
+    size_t run_count, cells;
+};
+
+void text_shapes_done(struct text_shape *shapes, size_t count);
+
+/*
+ * Likewise the shapes of the components, of which those below min_side and box_threshold are left out; nothing grows.
+ * The caller calls text_shapes_done(). ERR_NO_MEMORY.
+ */
+int contour_shapes(const float *map, uint32_t width, uint32_t height, size_t stride,
+                   const struct contour_options *options, struct text_shape **ret, size_t *ret_count);
+
 /* Smallest rectangle around points, by rotating calipers over their convex hull; points is sorted. count > 0. */
 struct quad contour_min_rectangle(struct point *points, size_t count);
 

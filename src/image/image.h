@@ -53,4 +53,7 @@ int image_warp(const struct image *image, const struct quad *quad, uint32_t widt
 void image_to_planes(const struct image *image, const float mean[3], const float scale[3], int blue_first, float fill,
                      uint32_t plane_width, uint32_t plane_height, float *ret);
 
+/* Likewise one plane of a grey image, which fills it. */
+void image_to_plane(const struct image *image, float mean, float scale, float *ret);
+
 #endif

@@ -60,3 +60,9 @@ void image_to_planes(const struct image *image, const float mean[3], const float
         }
     }
 }
+
+void image_to_plane(const struct image *image, float mean, float scale, float *ret) {
+    for (uint32_t y = 0; y < image->height; y++) {
+        spread_grey(image->pixels + y * image->stride, image->width, mean, scale, ret + (size_t)y * image->width);
+    }
+}

@@ -163,35 +163,28 @@ __attribute__((always_inline)) static inline void draw_columns(const uint16_t *r
     }
 }
 
+__attribute__((always_inline)) static inline void draw_channels(const uint16_t *row, const struct axis *axis,
+                                                                uint32_t channels, uint32_t width, uint8_t *ret) {
+    switch (axis->taps) {
+    case 2:
+        draw_columns(row, axis, 2, channels, width, ret);
+        break;
+    case 3:
+        draw_columns(row, axis, 3, channels, width, ret);
+        break;
+    case 4:
+        draw_columns(row, axis, 4, channels, width, ret);
+        break;
+    default:
+        draw_columns(row, axis, axis->taps, channels, width, ret);
+    }
+}
+
 static void draw_row(const uint16_t *row, const struct axis *axis, uint32_t channels, uint32_t width, uint8_t *ret) {
     if (channels == 1) {
-        switch (axis->taps) {
-        case 2:
-            draw_columns(row, axis, 2, 1, width, ret);
-            break;
-        case 3:
-            draw_columns(row, axis, 3, 1, width, ret);
-            break;
-        case 4:
-            draw_columns(row, axis, 4, 1, width, ret);
-            break;
-        default:
-            draw_columns(row, axis, axis->taps, 1, width, ret);
-        }
+        draw_channels(row, axis, 1, width, ret);
     } else {
-        switch (axis->taps) {
-        case 2:
-            draw_columns(row, axis, 2, 3, width, ret);
-            break;
-        case 3:
-            draw_columns(row, axis, 3, 3, width, ret);
-            break;
-        case 4:
-            draw_columns(row, axis, 4, 3, width, ret);
-            break;
-        default:
-            draw_columns(row, axis, axis->taps, 3, width, ret);
-        }
+        draw_channels(row, axis, 3, width, ret);
     }
 }
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,7 +21,7 @@
 #include "memory/book.h"
 
 static const char magic[8] = "octledg";
-enum { VERSION = 1, SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
+enum { VERSION = 1 };
 
 struct ledger {
     struct book *book;
@@ -94,13 +93,9 @@ static struct ledger *wrap(struct book *book, int fd) {
 int ledger_create(const char *device, uint64_t budget, uint32_t seats, struct ledger **ret) {
     int fd cleanup(drop_fd) = -1;
     void *bytes;
-    int result = file_memory_new("octavo-ledger", sizeof(struct book), &fd, &bytes);
+    int result = file_shared_new("octavo-ledger", sizeof(struct book), &fd, &bytes);
     if (result != 0) {
         return result;
-    }
-    if (fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
-        munmap(bytes, sizeof(struct book));
-        return fail(ERR_INTERNAL, "shared memory cannot be sealed: %s", strerror(errno));
     }
     struct book *book = bytes;
     memcpy(book->magic, magic, sizeof(magic));
@@ -116,15 +111,12 @@ int ledger_create(const char *device, uint64_t budget, uint32_t seats, struct le
 }
 
 int ledger_map(int fd, struct ledger **ret) {
-    struct stat status;
-    int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &status) != 0 || status.st_size != sizeof(struct book)) {
-        return fail(ERR_PROTOCOL, "this is no ledger");
+    void *bytes;
+    int result = file_shared_map(fd, sizeof(struct book), &bytes);
+    if (result != 0) {
+        return result;
     }
-    struct book *book = mmap(NULL, sizeof(*book), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (book == MAP_FAILED) {
-        return fail(ERR_PROTOCOL, "the ledger cannot be mapped: %s", strerror(errno));
-    }
+    struct book *book = bytes;
     if (memcmp(book->magic, magic, sizeof(magic)) != 0 || book->version != VERSION || book->size != sizeof(*book)) {
         munmap(book, sizeof(*book));
         return fail(ERR_PROTOCOL, "this is no ledger of this version");

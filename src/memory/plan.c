@@ -3,8 +3,6 @@
 #include <math.h>
 
 #include "base/error.h"
-#include "base/json.h"
-#include "base/memory.h"
 
 static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
@@ -75,17 +73,35 @@ static bool fit_tiles(const struct plan_costs *costs, struct plan *plan, uint64_
     return false;
 }
 
+/* Likewise for a number of threads, from plan's down. */
+static bool fit_threads(const struct plan_costs *costs, struct plan *plan, uint64_t bytes, uint64_t *least) {
+    for (; plan->threads >= 1; plan->threads--) {
+        if (fit_tiles(costs, plan, bytes, least)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the plan of a later engine should rather be taken: it keeps threads that the other gives up, and they count.
+ */
+static bool does_more(const struct plan_costs *engines, const struct plan *plan, const struct plan *other) {
+    double price = engines[plan->engine].price, others = engines[other->engine].price;
+    return plan->threads > other->threads && price > 0 && plan->threads * others > other->threads * price;
+}
+
 int plan_choose(const struct plan_costs *engines, size_t engine_count, int threads, uint64_t bytes, struct plan *ret) {
     uint64_t least = UINT64_MAX;
-    struct plan plan;
+    struct plan plan, best = {.threads = 0};
     for (size_t i = 0; i < engine_count; i++) {
-        for (int fewer = threads; fewer >= 1; fewer--) {
-            plan = (struct plan){.engine = (int)i, .threads = fewer};
-            if (fit_tiles(&engines[i], &plan, bytes, &least)) {
-                *ret = plan;
-                return 0;
-            }
+        plan = (struct plan){.engine = (int)i, .threads = threads};
+        if (fit_threads(&engines[i], &plan, bytes, &least) && (best.threads == 0 || does_more(engines, &plan, &best))) {
+            best = plan;
         }
+    }
+    if (best.threads > 0) {
+        *ret = best;
+        return 0;
     }
     for (size_t i = 0; i < engine_count; i++) {
         plan = (struct plan){.engine = (int)i, .threads = 1, .swapping = true};
@@ -97,15 +113,4 @@ int plan_choose(const struct plan_costs *engines, size_t engine_count, int threa
     /* Rounded apart, so that the two never read alike. */
     return fail(ERR_NO_MEMORY, "reading needs %.1f MB at the least, %.1f MB are available",
                 ceil((double)least / 1e5) / 10, floor((double)bytes / 1e5) / 10);
-}
-
-struct json *plan_to_json(const struct plan *plan, const struct plan_costs *engines, int wished_threads) {
-    struct json *object = json_object_new();
-    json_set_string(object, "engine", engines[plan->engine].engine);
-    json_set_int(object, "threads", plan->threads);
-    json_set_int(object, "tiles", plan->tiles);
-    json_set_bool(object, "swapping", plan->swapping);
-    json_set_bool(object, "reduced",
-                  plan->engine != 0 || plan->threads < wished_threads || plan->tiles > 1 || plan->swapping);
-    return object;
 }

@@ -3,7 +3,8 @@
  *
  * What does not fit gets a smaller plan, in this order: detection in more tiles, fewer threads (each from one tile
  * again), the next engine (from the wished threads again), models one at a time (which implies one thread; each engine
- * from one tile); else no plan.
+ * from one tile); else no plan. Yet an engine gives up threads only while what it keeps are worth more than those of
+ * the next engine's plan, where the prices are known.
  */
 #ifndef OCTAVO_MEMORY_PLAN_H
 #define OCTAVO_MEMORY_PLAN_H
@@ -12,9 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct json;
-
-enum { PLAN_TILES = 4 /* most pieces that a page is cut into for detection */, PLAN_ROLES = 8 };
+enum { PLAN_TILES = 4 /* most pieces that a page is cut into for detection */, PLAN_ROLES = 16 };
 
 struct plan {
     int engine;    /* index into the costs: 0 is the one that is wanted most */
@@ -26,6 +25,7 @@ struct plan {
 /* What one engine takes. Bytes. */
 struct plan_costs {
     const char *engine; /* name; borrowed */
+    double price;       /* of the same work on one thread, to be compared with another engine's; 0: unknown */
     uint64_t baseline;  /* the process with the engine open and no model */
     size_t models;      /* entries in use below */
     struct plan_model {
@@ -43,12 +43,10 @@ uint64_t plan_floor(const struct plan_costs *costs, const struct plan *plan);
 uint64_t plan_comfort(const struct plan_costs *costs, const struct plan *plan);
 
 /*
- * The first plan in the order above, from wished (threads at most, engine 0, 1 tile), whose floor is at most bytes.
+ * The first plan in the order above, from wished (threads at most, engine 0, 1 tile), whose floor is at most bytes; or
+ * that of a later engine that keeps more threads, if these do more by its price.
  * ERR_NO_MEMORY naming the bytes needed by the smallest plan and those available.
  */
 int plan_choose(const struct plan_costs *engines, size_t engine_count, int threads, uint64_t bytes, struct plan *ret);
-
-/* {"engine", "threads", "tiles", "swapping", "reduced": whether it is smaller than wished}; caller drops. */
-struct json *plan_to_json(const struct plan *plan, const struct plan_costs *engines, int wished_threads);
 
 #endif

@@ -14,7 +14,7 @@
 enum {
     WINDOW = 32,       /* samples that a bucket remembers */
     BUCKETS = 49,      /* one for each power of two of elements */
-    ENOUGH = 8,        /* samples of a key after which its prior no longer counts; of a bucket to judge its spread */
+    ENOUGH = 8,        /* samples of a bucket to judge its spread */
     REFIT = 8,         /* samples after which a key that has many is fitted again */
     FULL_WEIGHT = 4,   /* samples with which a bucket weighs as much as one can in the fit */
     LONGEST_KEY = 200, /* bytes */
@@ -222,7 +222,7 @@ static void refit(struct key *key) {
         if (bucket) {
             double own = fmax(spread, bucket->spread);
             double usual = bucket->middle * (1 + fmax(tail + own, SPREADS * own) + FEW / bucket->count);
-            double most = bucket->highest * (bucket->count < ENOUGH ? FEW_BEYOND : BEYOND);
+            double most = bucket->highest * (bucket->count < WINDOW ? FEW_BEYOND : BEYOND);
             bucket->upper =
                 fmax(bucket->highest + LEAST_SPREAD, fmin(fmax(bucket->highest + bucket->middle * own, usual), most));
         }
@@ -276,7 +276,7 @@ static uint64_t whole(double bytes) { return bytes < (double)LARGEST ? (uint64_t
 
 static uint64_t bound(const struct key *key, uint64_t elements) {
     uint64_t bytes = 0;
-    if (key->samples < ENOUGH) {
+    if (key->samples < PREDICT_ENOUGH) {
         bytes = whole(at(key->prior, elements) * PRIOR_MARGIN);
     }
     if (key->least <= key->most) {

@@ -11,10 +11,10 @@
  * - line * m * (1 + 5 s + 0.25 / samples of the bucket): for what scatters;
  * - line * (largest + m s): nothing seen in the bucket is forgotten before 32 more were seen in it;
  * - line * m * (1 + t + s), t being what 98 % of all the key's samples stay below: for what is rare;
- *   these three not more than 1.25 times the largest seen in the bucket (2 times from 8 samples on): a few that scatter
+ *   these three not more than 1.25 times the largest seen in the bucket (2 times when it is full): a few that scatter
  *   widely, as when a measurement went wrong, say little;
  * - the largest actual remembered of as many elements or fewer, and
- * - while the key has fewer than 8 samples, 1.25 times the prior;
+ * - while the key has fewer than PREDICT_ENOUGH samples, 1.25 times the prior;
  * and 256 KiB. A bucket with fewer than 4 samples takes the ratios of its neighbours too, if they are larger. Beyond
  * the largest elements seen this is the line, at the ratio of the largest buckets.
  */
@@ -24,6 +24,8 @@
 #include <stdint.h>
 
 struct predictor;
+
+enum { PREDICT_ENOUGH = 8 /* samples of a key from which on its prior no longer counts */ };
 
 /* A prior, from the catalog. Bytes, bytes for each element. */
 struct prior {

@@ -1,13 +1,11 @@
 #include "memory/recorder.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,7 +16,6 @@
 
 /* Of the layout below: to be raised with every change of it. */
 #define VERSION UINT64_C(0x6f637461766f0002)
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 enum { TEXT_WORDS = EVENT_TEXT / sizeof(uint64_t) };
 
@@ -69,29 +66,25 @@ static struct recorder *recorder_over(int fd, void *bytes) {
 int recorder_create(struct recorder **ret) {
     int fd;
     void *bytes;
-    int result = file_memory_new("octavo-recorder", sizeof(struct shared), &fd, &bytes);
+    int result = file_shared_new("octavo-recorder", sizeof(struct shared), &fd, &bytes);
     if (result != 0) {
         return result;
     }
     struct recorder *recorder cleanup(recorder_drop) = recorder_over(fd, bytes);
-    recorder->shared->version = VERSION;
-    if (fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
-        return fail(ERR_INTERNAL, "sealing the flight recorder: %s", strerror(errno));
+    int error = posix_fallocate(fd, 0, sizeof(struct shared)); /* all of it now: it would grow for hours as it fills */
+    if (error != 0) {
+        return fail(ERR_INTERNAL, "memory for the flight recorder: %s", strerror(error));
     }
+    recorder->shared->version = VERSION;
     *ret = take(recorder);
     return 0;
 }
 
 int recorder_map(int fd, struct recorder **ret) {
-    struct stat status;
-    int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &status) != 0 ||
-        status.st_size != (off_t)sizeof(struct shared)) {
-        return fail(ERR_PROTOCOL, "a descriptor arrived that is no flight recorder");
-    }
-    void *bytes = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (bytes == MAP_FAILED) {
-        return fail(ERR_PROTOCOL, "mapping the flight recorder: %s", strerror(errno));
+    void *bytes;
+    int result = file_shared_map(fd, sizeof(struct shared), &bytes);
+    if (result != 0) {
+        return result;
     }
     const struct shared *shared = bytes;
     if (shared->version != VERSION) {

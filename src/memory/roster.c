@@ -1,13 +1,10 @@
 #include "memory/roster.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -15,8 +12,7 @@
 #include "base/memory.h"
 
 /* Of the layout below: to be raised with every change of it. */
-#define VERSION UINT64_C(0x6f63746176720001)
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define VERSION UINT64_C(0x6f63746176720002)
 
 enum figure { STATE, CHARGED, USERS, IDLE, LOADED, USED, DURATION, FIGURES };
 
@@ -57,29 +53,21 @@ static struct roster *roster_over(int fd, void *bytes) {
 int roster_create(struct roster **ret) {
     int fd;
     void *bytes;
-    int result = file_memory_new("octavo-roster", sizeof(struct shared), &fd, &bytes);
+    int result = file_shared_new("octavo-roster", sizeof(struct shared), &fd, &bytes);
     if (result != 0) {
         return result;
     }
     struct roster *roster cleanup(roster_drop) = roster_over(fd, bytes);
     roster->shared->version = VERSION;
-    if (fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
-        return fail(ERR_INTERNAL, "sealing the roster: %s", strerror(errno));
-    }
     *ret = take(roster);
     return 0;
 }
 
 int roster_map(int fd, struct roster **ret) {
-    struct stat status;
-    int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &status) != 0 ||
-        status.st_size != (off_t)sizeof(struct shared)) {
-        return fail(ERR_PROTOCOL, "a descriptor arrived that is no roster");
-    }
-    void *bytes = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (bytes == MAP_FAILED) {
-        return fail(ERR_PROTOCOL, "mapping the roster: %s", strerror(errno));
+    void *bytes;
+    int result = file_shared_map(fd, sizeof(struct shared), &bytes);
+    if (result != 0) {
+        return result;
     }
     const struct shared *shared = bytes;
     if (shared->version != VERSION) {
@@ -105,7 +93,7 @@ void roster_drop(struct roster **roster) {
 
 static bool is_same(const struct roster_name *a, const struct roster_name *b) {
     bool engine = strcmp(a->engine, b->engine) == 0 || !a->engine[0];
-    return strcmp(a->id, b->id) == 0 && strcmp(a->device, b->device) == 0 && engine;
+    return a->instance == b->instance && strcmp(a->id, b->id) == 0 && strcmp(a->device, b->device) == 0 && engine;
 }
 
 /* A model that is known without an engine gets its engine; it cannot be read meanwhile. */

@@ -22,10 +22,12 @@ enum model_state {
 /* Word of a state. Borrowed for ever. */
 const char *model_state_word(enum model_state state);
 
-enum { ROSTER_MODELS = 64, ROSTER_TEXT = 64 };
+enum { ROSTER_MODELS = 256, ROSTER_TEXT = 64 };
 
-/* Who a model is: texts are cut at ROSTER_TEXT - 1 bytes. The engine is "" before one was chosen. */
+/* Who a model is: texts are cut at ROSTER_TEXT - 1 bytes. The engine is "" before one was chosen. Each instance of the
+ * pool has models of its own. */
 struct roster_name {
+    int instance;
     char id[ROSTER_TEXT], role[ROSTER_TEXT], version[ROSTER_TEXT], device[ROSTER_TEXT], engine[ROSTER_TEXT];
 };
 
@@ -56,8 +58,8 @@ int roster_fd(const struct roster *roster); /* borrowed */
 void roster_drop(struct roster **roster);
 
 /*
- * The place of a model of this process, by id, device and engine: the one of an earlier process, whose counts go on, or
- * one that has no engine yet, or a new one; -1 if there is none left. Noting and counting at -1 does nothing.
+ * The place of a model of this process, by instance, id, device and engine: the one of an earlier process, whose counts
+ * go on, or one that has no engine yet, or a new one; -1 if there is none left. Noting and counting at -1 does nothing.
  */
 int roster_add(struct roster *roster, const struct roster_name *name);
 

@@ -22,22 +22,26 @@ static uint64_t field(const char *text, const char *key) {
     return line ? strtoull(line + strlen(key), NULL, 10) * 1024 : 0;
 }
 
-static int read_statm(pid_t pid, struct tree_memory *ret) {
+int tree_resident(pid_t pid, uint64_t *ret) {
     char *text cleanup(drop_memory) = NULL;
     int result = read_proc(pid, "statm", &text);
     if (result != 0) {
         return result;
     }
     const char *resident = strchr(text, ' ');
-    uint64_t bytes = resident ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-    *ret = (struct tree_memory){.pss = bytes, .rss = bytes};
+    *ret = resident ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
     return 0;
 }
 
 int tree_read(pid_t pid, struct tree_memory *ret) {
     char *text cleanup(drop_memory) = NULL;
     if (read_proc(pid, "smaps_rollup", &text) != 0 || !strstr(text, "\nPss:")) {
-        return read_statm(pid, ret);
+        uint64_t resident;
+        int result = tree_resident(pid, &resident);
+        if (result == 0) {
+            *ret = (struct tree_memory){.pss = resident, .rss = resident};
+        }
+        return result;
     }
     *ret = (struct tree_memory){.pss = field(text, "\nPss:"), .rss = field(text, "\nRss:")};
     return 0;

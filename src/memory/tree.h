@@ -18,4 +18,7 @@ struct tree_memory {
  */
 int tree_read(pid_t pid, struct tree_memory *ret);
 
+/* The resident set alone, which the kernel need not count for: bytes. ERR_NO_INPUT likewise. */
+int tree_resident(pid_t pid, uint64_t *ret);
+
 #endif

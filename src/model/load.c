@@ -10,7 +10,7 @@
 #include "model/run.h"
 
 #define BACK_OFF INT64_C(1000000000) /* after the first failure; doubles */
-enum { MOST_DOUBLINGS = 6, LEARNED = 2 /* loads after which an engine's own threads need not be measured */ };
+enum { MOST_DOUBLINGS = 6 };
 
 /* Key of what is learned: model, engine, device, threads of a run, and what. */
 static char *key_of(const struct model_spec *spec, const struct engine_kind *kind, const char *what) {
@@ -66,7 +66,8 @@ static int charge_load(struct manager *manager, const struct entry *entry, int64
     char *key cleanup(drop_memory) = key_of(entry->spec, entry->kind, "weights");
     struct bill bill = {.weights = weights_predict(options->predictor, entry->spec, entry->kind),
                         .loading = loading_predict(options->predictor, entry->spec, entry->kind)};
-    if (!entry->kind->runs_in_caller && heap_counts() && predict_samples(options->predictor, key) < LEARNED) {
+    /* A load that is not measured is charged as predicted: too much while the prior counts. */
+    if (!entry->kind->runs_in_caller && heap_counts() && predict_samples(options->predictor, key) < PREDICT_ENOUGH) {
         bill.seats = LEDGER_ALL_SEATS;
     }
     struct ledger_request request = {.kind = CHARGE_LOADING,

@@ -215,6 +215,17 @@ static bool rests_locked(const struct manager *manager, int64_t now) {
     return manager->slack > 0 && manager->runs == 0 && now - manager->last_run >= REST * MILLISECOND;
 }
 
+static bool is_empty(struct manager *manager) {
+    bool empty = true;
+    pthread_mutex_lock(&manager->lock);
+    for (int i = 0; i < ENTRY_COUNT && empty; i++) {
+        enum model_state state = manager->entry[i].state;
+        empty = state == MODEL_ABSENT || state == MODEL_FAILED;
+    }
+    pthread_mutex_unlock(&manager->lock);
+    return empty;
+}
+
 static void keep_house(struct manager *manager) {
     struct ledger_state state;
     int64_t now = clock_now();
@@ -227,7 +238,9 @@ static void keep_house(struct manager *manager) {
     } else if (state.lacking > 0) {
         manager_evict(manager, state.lacking);
     }
-    unload_idle_at(manager, now);
+    if (unload_idle_at(manager, now) > 0 && manager->options.emptied && is_empty(manager)) {
+        manager->options.emptied(manager->options.emptied_context);
+    }
 }
 
 static void *keeper_main(void *context) {
@@ -274,7 +287,7 @@ static void set_text(char to[ROSTER_TEXT], const char *text) {
 }
 
 void entry_enlist(const struct manager *manager, struct entry *entry) {
-    struct roster_name name = {.device = "cpu"};
+    struct roster_name name = {.instance = manager->options.instance, .device = "cpu"};
     entry->place = -1;
     if (manager->options.roster) {
         set_text(name.id, entry->spec->id);
@@ -370,7 +383,7 @@ int model_acquire_on(struct manager *manager, enum role role, const struct engin
                      const atomic_bool *cancel, struct model_handle *ret) {
     struct entry *entry = find_entry(manager, role, kind);
     if (!entry->spec) {
-        return fail(ERR_NO_MODEL, "no model to %s is installed", role_word(role));
+        return fail(ERR_NO_MODEL, "no model of role %s is installed", role_word(role));
     }
     int result = 0;
     pthread_mutex_lock(&manager->lock);

@@ -42,10 +42,14 @@ struct manager_options {
     int account;
     struct recorder *recorder;
     struct roster *roster; /* NULL: nobody wants to know */
+    int instance;          /* of the pool, for the roster */
     /* Opens an engine for models that were added on it before it was open: called once for each of them, when it is
      * loaded. Any thread; what it fails with the load fails with. */
     int (*open)(void *context, const struct engine_kind *kind, struct engine **ret);
     void *context;
+    /* Called by the manager's own thread when models were unloaded as idle and none is left. NULL: nobody asks. */
+    void (*emptied)(void *context);
+    void *emptied_context;
     struct predictor *predictor;
     int64_t idle;      /* nanoseconds without a user after which a model is unloaded, unless its entry says otherwise */
     int64_t residency; /* nanoseconds after its load in which a model is not unloaded to make room */

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "model/onnx.h"
+#include "model/tokenizer.h"
 
 struct mapping {
     uint8_t *bytes;
@@ -30,7 +31,10 @@ static int map_file(const struct model_spec *spec, const char *path, struct mapp
     if (fd < 0 || fstat(fd, &status) != 0) {
         return fail(ERR_NO_MODEL, "%s: %s", path, strerror(errno));
     }
-    if ((uint64_t)status.st_size != spec->bytes || status.st_size == 0) {
+    if (status.st_size == 0) {
+        return fail(ERR_BAD_MODEL, "%s is empty", path);
+    }
+    if (spec->sha256 && (uint64_t)status.st_size != spec->bytes) {
         return fail(ERR_BAD_MODEL, "%s has %lld bytes, %llu expected", path, (long long)status.st_size,
                     (unsigned long long)spec->bytes);
     }
@@ -44,6 +48,9 @@ static int map_file(const struct model_spec *spec, const char *path, struct mapp
 
 static int check_hash(const struct model_spec *spec, const char *path, const struct mapping *mapping) {
     char text[DIGEST_BYTES];
+    if (!spec->sha256) {
+        return 0;
+    }
     struct digest *digest = digest_new();
     digest_add(digest, mapping->bytes, mapping->length);
     digest_take(&digest, text);
@@ -81,25 +88,44 @@ int model_check(const struct model_spec *spec, const char *folder) {
     char *path cleanup(drop_memory) = format("%s/%s", folder, spec->file);
     struct mapping mapping cleanup(drop_mapping) = {0};
     int result = map_file(spec, path, &mapping);
+    if (result == 0 && !catalog_has(spec, folder)) {
+        return fail(ERR_NO_MODEL, "%s is not in %s", spec->tokenizer, folder);
+    }
     return result != 0 ? result : check_hash(spec, path, &mapping);
 }
 
-/* Checks the file and takes the alphabet from it. */
-static int read_file(const struct model_spec *spec, const char *path, struct model *model) {
+/* The bytes of each token. */
+static int read_tokenizer(const struct model_spec *spec, const char *folder, struct model *model) {
+    char *path cleanup(drop_memory) = format("%s/%s", folder, spec->tokenizer);
+    char *text cleanup(drop_memory) = NULL;
+    size_t length;
+    int result = file_read_path(path, TOKENIZER_BYTES, &text, &length);
+    if (result != 0) {
+        return fail(ERR_NO_MODEL, "%s", error_detail());
+    }
+    result = tokenizer_read(text, length, &model->characters, &model->character_count);
+    return result == 0 ? 0 : fail(result, "%s: %s", path, error_detail());
+}
+
+/* Checks the file and takes the alphabet from it, or from the one beside it. */
+static int read_file(const struct model_spec *spec, const char *folder, const char *path, struct model *model) {
     struct mapping mapping cleanup(drop_mapping) = {0};
     int result = map_file(spec, path, &mapping);
     if (result == 0) {
         result = check_hash(spec, path, &mapping);
     }
-    return result == 0 ? read_characters(&mapping, model) : result;
+    if (result != 0) {
+        return result;
+    }
+    return spec->tokenizer ? read_tokenizer(spec, folder, model) : read_characters(&mapping, model);
 }
 
 int model_open(const struct model_spec *spec, const char *folder, const struct engine_kind *kind, struct engine *engine,
                int runners, const char *cache, struct model *ret) {
-    bool languages = spec->role == ROLE_READ;
+    bool languages = spec->only_tesseract;
     char *path cleanup(drop_memory) = languages ? copy_string(spec->file) : format("%s/%s", folder, spec->file);
     struct model model = {.spec = spec, .kind = kind};
-    int result = languages ? 0 : read_file(spec, path, &model);
+    int result = languages ? 0 : read_file(spec, folder, path, &model);
     if (result == 0) {
         result = kind->network_load(engine, path, runners, cache, &model.network);
     }

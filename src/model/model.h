@@ -14,14 +14,16 @@ struct model {
     const struct model_spec *spec; /* borrowed from the catalog */
     const struct engine_kind *kind;
     struct network *network;
-    char **characters; /* alphabet or labels, UTF-8, in the order of the classes; NULL if the file has none */
+    /* Alphabet or labels, UTF-8, in the order of the classes, NULL if the file has none; formula: the bytes of tokens.
+     */
+    char **characters;
     size_t character_count;
 };
 
 /*
- * Checks the file of spec in folder against its size and hash (languages of Tesseract have none) and loads it; runners
- * and cache as in engine/engine.h. The caller calls model_close(). ERR_NO_MODEL, ERR_BAD_MODEL (file and reason named),
- * ERR_NO_MEMORY.
+ * Checks the file of spec in folder against its size and hash (those that have none are taken as they are) and loads
+ * it; runners and cache as in engine/engine.h. The caller calls model_close(). ERR_NO_MODEL, ERR_BAD_MODEL (file and
+ * reason named), ERR_NO_MEMORY.
  */
 int model_open(const struct model_spec *spec, const char *folder, const struct engine_kind *kind, struct engine *engine,
                int runners, const char *cache, struct model *ret);

@@ -7,8 +7,6 @@
 #include "base/memory.h"
 #include "model/entry.h"
 
-enum { LEARNED = 6 /* runs after which only larger ones are taken alone */ };
-
 static char *run_key(const struct entry *entry, const struct engine_kind *kind) {
     return format("%s/%s/cpu/1/run", entry->spec->id, kind->name);
 }
@@ -50,17 +48,16 @@ static struct demand demand_of(struct manager *manager, struct entry *entry, con
                                const struct run_wish *wish) {
     const struct manager_options *options = &manager->options;
     struct demand demand = {.elements = elements_of(wish), .instance = instance_for(manager, entry, seat)};
-    bool larger = demand.elements > seat->largest;
-    if (entry->kind->keeps && !larger) {
+    bool larger = (double)demand.elements > 1.25 * (double)seat->largest;
+    if (entry->kind->keeps && demand.elements < seat->largest) {
         demand.elements = seat->largest;
     }
     demand.predicted = run_predict(options->predictor, entry->spec, entry->kind, demand.elements);
     uint64_t covered = entry->kind->keeps ? seat->charged : 0;
     demand.extra = (demand.predicted > covered ? demand.predicted - covered : 0) + demand.instance;
-    if (!entry->kind->runs_in_caller && heap_counts() && larger) {
+    if (!entry->kind->runs_in_caller && heap_counts()) {
         char *key cleanup(drop_memory) = run_key(entry, entry->kind);
-        demand.alone = predict_samples(options->predictor, key) < LEARNED ||
-                       (double)demand.elements > 1.25 * (double)seat->largest;
+        demand.alone = larger || predict_samples(options->predictor, key) < PREDICT_ENOUGH;
     }
     return demand;
 }
@@ -116,9 +113,12 @@ static int compute(const struct engine_kind *kind, struct runner *runner, const 
         return result;
     }
     wish->fill(wish->context, input);
-    struct tensor tensor = {.data = input, .rank = TENSOR_RANK};
-    memcpy(tensor.shape, wish->shape, sizeof(tensor.shape));
-    return kind->run(runner, &tensor, ret);
+    struct input inputs[ENGINE_INPUTS] = {{.name = "image", .tensor = {.data = input, .rank = TENSOR_RANK}}};
+    memcpy(inputs[0].tensor.shape, wish->shape, sizeof(wish->shape));
+    for (int i = 0; i < wish->beside_count; i++) {
+        inputs[i + 1] = wish->beside[i];
+    }
+    return kind->run(runner, inputs, 1 + wish->beside_count, ret);
 }
 
 static int run_on(const struct entry *entry, struct seat *seat, const struct run_wish *wish, struct model_run *ret) {
@@ -127,8 +127,12 @@ static int run_on(const struct entry *entry, struct seat *seat, const struct run
     if (result != 0) {
         return result;
     }
-    return kind->read ? kind->read(seat->runner, wish->picture, wish->dpi, wish->cancel, &ret->lines, &ret->line_count)
-                      : compute(kind, seat->runner, wish, &ret->output);
+    if (!kind->read) {
+        return compute(kind, seat->runner, wish, &ret->output);
+    }
+    return entry->spec->role == ROLE_ORIENT
+               ? kind->orient(seat->runner, wish->picture, wish->dpi, &ret->orientation)
+               : kind->read(seat->runner, wish->picture, wish->dpi, wish->cancel, &ret->lines, &ret->line_count);
 }
 
 static int make_instance(const struct entry *entry, struct seat *seat) {
@@ -169,15 +173,27 @@ static void learn(struct manager *manager, const struct entry *entry, struct sea
     }
 }
 
+/* What a seat is charged between runs: as predicted now, which may be less than before, where its runs keep memory. */
+static uint64_t due_between(const struct manager *manager, const struct entry *entry, const struct seat *seat,
+                            uint64_t instance) {
+    if (!entry->kind->keeps) {
+        return seat->charged + instance;
+    }
+    uint64_t predicted = run_predict(manager->options.predictor, entry->spec, entry->kind, seat->largest);
+    uint64_t held = seat->held > 0 ? (uint64_t)seat->held : 0;
+    return predicted > held ? predicted : held;
+}
+
 /* After a run the seats are given back; its bytes stay charged: to the seat, or as slack for the next run. */
 static void settle(struct manager *manager, struct entry *entry, struct model_run *run) {
     const struct manager_options *options = &manager->options;
+    struct seat *seat = &entry->seats[run->seat];
+    uint64_t due = due_between(manager, entry, seat, run->instance), sum = seat->charged + run->charged;
     ledger_move(options->ledger, options->account, CHARGE_RUN, options->account, CHARGE_KEPT, run->charged,
                 run->alone ? LEDGER_ALL_SEATS : 1);
     pthread_mutex_lock(&manager->lock);
-    uint64_t kept = entry->kind->keeps ? run->charged : run->instance;
-    entry->seats[run->seat].charged += kept;
-    manager->slack += run->charged - kept;
+    seat->charged = due < sum ? due : sum;
+    manager->slack += sum - seat->charged;
     manager->runs--;
     manager->last_run = clock_now();
     pthread_mutex_unlock(&manager->lock);
@@ -203,13 +219,13 @@ int run_begin(struct model_handle *handle, const struct run_wish *wish, struct m
         result = make_instance(entry, seat);
         run.instance = result == 0 ? demand.instance : 0;
     }
+    seat->largest = demand.elements > seat->largest ? demand.elements : seat->largest; /* kept even if it fails */
     result = result ? result : run_measured(entry, seat, wish, demand.alone, &run, &peak, &kept);
     if (result != 0) {
         settle(manager, entry, &run);
         return fail(result, "model %s: %s", entry->spec->id, error_detail());
     }
     learn(manager, entry, seat, &demand, peak, kept);
-    seat->largest = demand.elements > seat->largest ? demand.elements : seat->largest;
     *ret = run;
     return 0;
 }

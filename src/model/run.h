@@ -3,8 +3,8 @@
  * is measured, and what it took is learned. Any thread that holds a handle.
  *
  * How a run is measured: the allocator is counted thread by thread (engine/heap.h). Where an engine runs in the calling
- * thread every run is measured. Where it runs in threads of its own, the first runs of a model, and those larger than
- * any before, are taken alone (all seats) and measured over the engine's threads.
+ * thread every run is measured. Where it runs in threads of its own, the first runs of a model, and those clearly
+ * larger than any before, are taken alone (all seats) and measured over the engine's threads.
  */
 #ifndef OCTAVO_MODEL_RUN_H
 #define OCTAVO_MODEL_RUN_H
@@ -15,7 +15,8 @@ struct model_run {
     struct outputs output; /* borrowed until run_end() */
     struct line *lines;    /* read on a picture: the caller's */
     size_t line_count;
-    struct model_handle handle; /* a copy: the caller's stays the one that is released */
+    struct orientation orientation; /* of a picture */
+    struct model_handle handle;     /* a copy: the caller's stays the one that is released */
     int seat;
     uint64_t charged, instance; /* of it for a runner with weights of its own, which stays */
     bool alone, open;
@@ -26,6 +27,8 @@ struct run_wish {
     int64_t shape[TENSOR_RANK];                /* of the input, which has four dimensions */
     void (*fill)(void *context, float *input); /* writes the input, once there is room for it */
     void *context;
+    const struct input *beside; /* further inputs, for networks that ask for them */
+    int beside_count;
     const struct image *picture; /* for an engine that reads: its pixels, of the shape, are the input; no fill */
     float dpi;                   /* of the picture; 0: unknown */
     int seat;                    /* which of the model's runners: one thread at a time each */

@@ -47,7 +47,7 @@ static void add_table(const struct region *table, struct buffer *to) {
 static int add_page(void *state, const struct page *page, struct buffer *to) {
     struct csv *csv = state;
     for (size_t i = 0; i < page->region_count; i++) {
-        if (page->regions[i].cell_count > 0) {
+        if (page->regions[i].cell_count > 0 && !page->regions[i].continued) {
             buffer_add_string(to, csv->begun ? "\r\n" : "");
             add_table(&page->regions[i], to);
             csv->begun = true;

@@ -7,7 +7,7 @@
 
 static const char style[] =
     "body{max-width:50em;margin:auto;padding:1em;font-family:serif;line-height:1.4}"
-    "section{border-bottom:1px solid #ccc}table{border-collapse:collapse;margin:1em 0}"
+    "section{border-bottom:1px solid #ccc}img{max-width:100%}table{border-collapse:collapse;margin:1em 0}"
     "td{border:1px solid #999;padding:.1em .4em;vertical-align:top}header,footer,.caption{color:#555;font-size:.9em}";
 
 void output_html_head(const struct result *result, const struct stages *sum, struct buffer *to) {
@@ -35,6 +35,8 @@ static const char *element_of(const struct page *page, size_t first, enum region
     case REGION_TABLE:
     case REGION_REFERENCE:
     case REGION_EQUATION:
+    case REGION_SEAL:
+    case REGION_CHART:
     case REGION_TYPE_COUNT:
         break;
     }
@@ -51,19 +53,50 @@ static size_t add_block(const struct page *page, size_t first, struct buffer *to
     return next;
 }
 
+/* What it shows in a word, and where. Nothing of an URL needs to be escaped. */
+static void add_picture(const struct region *region, struct buffer *to) {
+    buffer_add_format(to, "<p><img alt=\"%s\" src=\"", region_word(region->type));
+    buffer_add_string(to, region->picture);
+    buffer_add_string(to, "\"></p>\n");
+}
+
+static void add_region(const struct page *page, uint32_t place, struct buffer *to) {
+    const struct region *region = &page->regions[place];
+    if (region->picture) {
+        add_picture(region, to);
+    }
+    if (region->cell_count > 0) {
+        if (!region->continued) {
+            prose_table(region, to);
+        }
+        return;
+    }
+    if (region->latex) {
+        buffer_add_string(to, "<p><span class=\"math\">");
+        prose_escape_html(region->latex, to);
+        buffer_add_string(to, "</span></p>\n");
+        return;
+    }
+    for (size_t at = prose_first_line(page, place); at < page->line_count && page->lines[at].region == place;) {
+        at = add_block(page, at, to);
+    }
+}
+
+void output_html_regions(const struct page *page, uint32_t from, uint32_t end, struct buffer *to) {
+    if (from == 0) {
+        buffer_add_format(to, "<section id=\"page-%u\">\n", page->number);
+    }
+    for (uint32_t i = from; i < end; i++) {
+        add_region(page, i, to);
+    }
+    if (end == page->region_count) {
+        buffer_add_string(to, "</section>\n");
+    }
+}
+
 void output_html_page(const struct page *page, bool first, struct buffer *to) {
     (void)first;
-    buffer_add_format(to, "<section id=\"page-%u\">\n", page->number);
-    for (uint32_t i = 0; i < page->region_count; i++) {
-        if (page->regions[i].cell_count > 0) {
-            prose_table(&page->regions[i], to);
-            continue;
-        }
-        for (size_t at = prose_first_line(page, i); at < page->line_count && page->lines[at].region == i;) {
-            at = add_block(page, at, to);
-        }
-    }
-    buffer_add_string(to, "</section>\n");
+    output_html_regions(page, 0, (uint32_t)page->region_count, to);
 }
 
 void output_html_tail(struct buffer *to) { buffer_add_string(to, "</body>\n</html>\n"); }

@@ -32,6 +32,19 @@ static void escape(const char *text, bool begins, struct buffer *to) {
     }
 }
 
+/* Nothing of LaTeX may be read as HTML, where formulas are not known. */
+static void add_formula(const char *latex, struct buffer *to) {
+    buffer_add_string(to, "$$");
+    for (const char *at = latex; *at; at++) {
+        if (*at == '<' || *at == '>') {
+            buffer_add_string(to, *at == '<' ? "\\lt " : "\\gt ");
+        } else {
+            buffer_add(to, at, 1);
+        }
+    }
+    buffer_add_string(to, "$$\n");
+}
+
 static bool is_plain(const struct region *table) {
     for (size_t i = 0; i < table->cell_count; i++) {
         if (table->cells[i].rows > 1 || table->cells[i].columns > 1) {
@@ -77,12 +90,21 @@ static void part_from_before(struct buffer *to) {
     }
 }
 
+/* What it shows in a word, and where. Nothing of an URL needs to be escaped. */
+static void add_picture(const struct region *region, struct buffer *to) {
+    part_from_before(to);
+    buffer_add_format(to, "![%s](%s)\n", region_word(region->type), region->picture);
+}
+
 void output_markdown_page(const struct page *page, bool first, struct buffer *to) {
     buffer_add_string(to, first || to->length > 0 ? "" : "\n");
     for (uint32_t i = 0; i < page->region_count; i++) {
         const struct region *region = &page->regions[i];
-        if (region->type == REGION_HEADER || region->type == REGION_FOOTER) {
+        if (region->type == REGION_HEADER || region->type == REGION_FOOTER || region->continued) {
             continue;
+        }
+        if (region->picture) {
+            add_picture(region, to);
         }
         if (region->cell_count > 0) {
             part_from_before(to);
@@ -91,6 +113,11 @@ void output_markdown_page(const struct page *page, bool first, struct buffer *to
             } else {
                 prose_table(region, to);
             }
+            continue;
+        }
+        if (region->latex) {
+            part_from_before(to);
+            add_formula(region->latex, to);
             continue;
         }
         for (size_t at = prose_first_line(page, i); at < page->line_count && page->lines[at].region == i;) {

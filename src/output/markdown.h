@@ -1,6 +1,7 @@
 /*
  * Markdown as GitHub reads it: headings, paragraphs, tables with pipes where no cell spans others, else as HTML.
  * Captions are emphasised; what the layout calls header and footer is left out, as readers of running text expect.
+ * Regions with a picture show it, before what was read of them.
  */
 #ifndef OCTAVO_OUTPUT_MARKDOWN_H
 #define OCTAVO_OUTPUT_MARKDOWN_H

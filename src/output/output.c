@@ -23,14 +23,29 @@ const struct output outputs[] = {
      .type = "application/pdf",
      .needs_words = true,
      .binary = true,
-     .by_raster = true},
+     .made = MADE_PDF},
+    {.word = "png",
+     .extension = "png",
+     .type = "image/png",
+     .structured = true,
+     .page_files = true,
+     .binary = true,
+     .made = MADE_PICTURE},
     {.word = "xlsx",
      .extension = "xlsx",
      .type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
      .structured = true,
+     .only_tables = true,
+     .joins_tables = true,
      .binary = true,
      .state = &output_xlsx},
-    {.word = "csv", .extension = "csv", .type = "text/csv; charset=utf-8", .structured = true, .state = &output_csv},
+    {.word = "csv",
+     .extension = "csv",
+     .type = "text/csv; charset=utf-8",
+     .structured = true,
+     .only_tables = true,
+     .joins_tables = true,
+     .state = &output_csv},
     {.word = "page",
      .extension = "page.xml",
      .type = "application/vnd.prima.page+xml",
@@ -58,14 +73,19 @@ const struct output outputs[] = {
      .extension = "md",
      .type = "text/markdown; charset=utf-8",
      .structured = true,
+     .joins_tables = true,
+     .figures = true,
      .page = output_markdown_page},
     {.word = "html",
      .extension = "html",
      .type = "text/html; charset=utf-8",
      .structured = true,
+     .joins_tables = true,
+     .figures = true,
      .head = output_html_head,
      .page = output_html_page,
-     .tail = output_html_tail},
+     .tail = output_html_tail,
+     .regions = output_html_regions},
     {.word = "text", .extension = "txt", .type = "text/plain; charset=utf-8", .page = output_text_page},
     {.word = "json",
      .extension = "json",
@@ -110,6 +130,51 @@ int selection_read(const char *formats, bool words, struct selection *ret) {
     }
     *ret = selection;
     return 0;
+}
+
+bool selection_is_structured(const struct selection *selection) {
+    for (size_t i = 0; i < selection->count; i++) {
+        if (selection->outputs[i]->structured) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool selection_needs_words(const struct selection *selection) {
+    bool needs = selection->words;
+    for (size_t i = 0; i < selection->count; i++) {
+        needs = needs || selection->outputs[i]->needs_words;
+    }
+    return needs;
+}
+
+bool selection_has_made(const struct selection *selection, enum made made) {
+    for (size_t i = 0; i < selection->count; i++) {
+        if (selection->outputs[i]->made == made) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *selection_contradiction(const struct selection *selection, const char *layout) {
+    bool off = layout && strcmp(layout, "off") == 0;
+    for (size_t i = 0; i < selection->count && off; i++) {
+        if (selection->outputs[i]->only_tables) {
+            return "csv and xlsx hold tables, and with the layout off none are looked for";
+        }
+    }
+    return NULL;
+}
+
+bool selection_has_figures(const struct selection *selection, bool beside) {
+    for (size_t i = 0; i < selection->count; i++) {
+        if (selection->outputs[i]->figures && (beside || selection->outputs[i]->regions)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int selection_expect_file(const struct selection *selection, uint32_t pages) {

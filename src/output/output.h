@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/buffer.h"
+#include "document/made.h"
 #include "document/result.h"
 
 /* A format whose file is not the sum of its pages. Each adds what is ready to the buffer. Errors are those of
@@ -24,9 +25,12 @@ struct output {
     const char *extension; /* without the dot */
     const char *type;      /* of its content, for HTTP */
     bool structured;       /* it is made of regions and tables */
+    bool only_tables;      /* it holds nothing else */
+    bool joins_tables;     /* tables that go on over pages are shown whole, where they begin */
     bool needs_words;      /* its pages are to have words */
     bool page_files;       /* each page is a file of its own */
     bool binary;           /* it is nothing for a terminal */
+    bool figures;          /* it shows pictures of regions (output/figures.h) */
     /* A file is its head, its pages in their order, its tail; each adds to the buffer. The head may be NULL, the tail
      * too. sum: of the pages' stages, told in the head. */
     void (*head)(const struct result *result, const struct stages *sum, struct buffer *to);
@@ -34,8 +38,11 @@ struct output {
     /* The same with the words of the lines, in a format that leaves them out unless they are asked for; may be NULL. */
     void (*page_with_words)(const struct page *page, bool first, struct buffer *to);
     void (*tail)(struct buffer *to);
+    /* What page adds in pieces: regions from to before end. Of a format that has its figures within unless it is
+     * packed, so that one of them is held at a time; NULL: they stand beside it. */
+    void (*regions)(const struct page *page, uint32_t from, uint32_t end, struct buffer *to);
     const struct output_state *state; /* in place of these, or NULL */
-    bool by_raster; /* made from the document by the process that decodes it (pool/edition.h): none of all these */
+    enum made made; /* from the document by the process that decodes it (pool/edition.h): none of all these */
 };
 
 /* All formats, save zip, which packs them; the last has a NULL word. */
@@ -56,6 +63,19 @@ struct selection {
 
 /* Reads words with commas between. ERR_BAD_REQUEST: one is unknown, or zip stands alone or with pdf. */
 int selection_read(const char *formats, bool words, struct selection *ret);
+
+/* Whether one of them shows what the layout finds; whether one shows words. */
+bool selection_is_structured(const struct selection *selection);
+bool selection_needs_words(const struct selection *selection);
+
+/* Why they cannot be had with this wish for the layout ("off", or another, or NULL), NULL if they can. */
+const char *selection_contradiction(const struct selection *selection, const char *layout);
+
+/* Whether this has to be made for one of them. */
+bool selection_has_made(const struct selection *selection, enum made made);
+
+/* Whether one of them shows figures: those that have them within, and where there is a place beside them all. */
+bool selection_has_figures(const struct selection *selection, bool beside);
 
 /* Whether it gives one file of a document of so many pages. ERR_SEVERAL_FILES. */
 int selection_expect_file(const struct selection *selection, uint32_t pages);

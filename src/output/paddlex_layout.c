@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "output/markdown.h"
 #include "output/paddlex.h"
+#include "output/place.h"
 #include "output/prose.h"
 #include "output/upright.h"
 
@@ -18,6 +19,7 @@ static const struct {
     [REGION_TABLE] = {"table", 8, false},        [REGION_TABLE_CAPTION] = {"figure_title", 6, false},
     [REGION_HEADER] = {"header", 12, false},     [REGION_FOOTER] = {"footer", 14, false},
     [REGION_REFERENCE] = {"reference", 9, true}, [REGION_EQUATION] = {"formula", 7, true},
+    [REGION_SEAL] = {"seal", 15, false},         [REGION_CHART] = {"chart", 16, false},
 };
 
 /* The line after the last one of a region whose lines begin at first. */
@@ -35,12 +37,29 @@ static void add_table(const struct region *table, struct buffer *to) {
     buffer_add_string(to, "</body></html>");
 }
 
+static void add_formulas(struct json *object, const struct page *page) {
+    struct json *list cleanup(json_drop) = json_array_new();
+    int64_t number = 0;
+    for (size_t i = 0; i < page->region_count; i++) {
+        if (page->regions[i].latex) {
+            struct json *formula = json_object_new();
+            json_set_string(formula, "rec_formula", page->regions[i].latex);
+            json_set_int(formula, "formula_region_id", ++number);
+            json_set(formula, "dt_polys", paddlex_box(page, &page->regions[i].quad));
+            json_append(list, formula);
+        }
+    }
+    if (number > 0) {
+        json_set(object, "formula_res_list", take(list));
+    }
+}
+
 static void add_content(const struct page *page, uint32_t place, struct buffer *to) {
     const struct region *region = &page->regions[place];
     if (region->cell_count > 0) {
         add_table(region, to);
     }
-    if (region->cell_count > 0 || region->type == REGION_FIGURE) {
+    if (region->cell_count > 0 || region->type == REGION_FIGURE || region->type == REGION_CHART) {
         return;
     }
     for (size_t at = prose_first_line(page, place), end = region_end(page, place, at); at < end;) {
@@ -97,12 +116,23 @@ static struct json *layout_of(const struct page *page) {
     return layout;
 }
 
+/* Row by row, those that were seen. */
+static struct json *boxes_of(const struct page *page, const struct region *table) {
+    struct json *list = json_array_new();
+    for (size_t i = 0; i < table->cell_count; i++) {
+        if (table->cells[i].seen) {
+            json_append(list, paddlex_box(page, &table->cells[i].quad));
+        }
+    }
+    return list;
+}
+
 static struct json *table_of(const struct page *page, uint32_t place, double score) {
     struct json *table = json_object_new(), *lines = json_object_new();
     struct buffer html cleanup(buffer_done) = {0};
     size_t first = prose_first_line(page, place);
     add_table(&page->regions[place], &html);
-    json_set(table, "cell_box_list", json_array_new()); /* cells have no places of their own */
+    json_set(table, "cell_box_list", boxes_of(page, &page->regions[place]));
     json_set_string(table, "pred_html", html.data);
     paddlex_add_read(lines, page, first, region_end(page, place, first), score);
     json_set(table, "table_ocr_pred", lines);
@@ -121,48 +151,113 @@ static void add_tables(struct json *object, const struct page *page, double scor
     }
 }
 
+static void add_seals(struct json *object, const struct page *page, double score) {
+    struct json *list cleanup(json_drop) = json_array_new();
+    for (uint32_t i = 0; i < page->region_count && page->stages.runs[STAGE_SEAL] > 0; i++) {
+        if (page->regions[i].type == REGION_SEAL) {
+            struct json *seal = json_object_new();
+            size_t first = prose_first_line(page, i);
+            json_set_string(seal, "text_type", "seal");
+            paddlex_add_read(seal, page, first, region_end(page, i, first), score);
+            json_append(list, seal);
+        }
+    }
+    if (json_first(list)) {
+        json_set(object, "seal_res_list", take(list));
+    }
+}
+
 static struct json *settings_of(const struct page *page, const struct paddlex_terms *terms) {
     struct json *settings = json_object_new();
-    json_set_bool(settings, "use_doc_preprocessor", page->stages.runs[STAGE_ORIENT] > 0);
-    json_set_bool(settings, "use_seal_recognition", false);
+    json_set_bool(settings, "use_doc_preprocessor",
+                  page->stages.runs[STAGE_ORIENT] + page->stages.runs[STAGE_UNWARP] > 0);
+    json_set_bool(settings, "use_seal_recognition", page->stages.runs[STAGE_SEAL] > 0);
     json_set_bool(settings, "use_table_recognition", terms->tables);
-    json_set_bool(settings, "use_formula_recognition", false);
+    json_set_bool(settings, "use_formula_recognition", page->stages.runs[STAGE_FORMULA] > 0);
     json_set_bool(settings, "use_chart_recognition", false);
     json_set_bool(settings, "use_region_detection", false);
     json_set_bool(settings, "format_block_content", false);
     return settings;
 }
 
-/* Pages are not joined: each begins and ends for itself. */
-static struct json *markdown_of(const struct page *page, const struct paddlex_terms *terms) {
-    struct json *markdown = json_object_new();
-    struct buffer text cleanup(buffer_done) = {0};
-    output_markdown_page(page, true, &text);
-    json_set_string(markdown, "text", text.data ? text.data : "");
-    if (terms->images) {
-        json_set(markdown, "images", json_object_new());
+/* Regions that have figures say what these are called, as PaddleX calls them. */
+static void name_figures(struct page *upright, const struct album *figures) {
+    for (uint32_t i = 0; figures && i < upright->region_count; i++) {
+        struct region *region = &upright->regions[i];
+        if (album_find(figures, upright->number, i + 1)) {
+            const struct box box = box_of_quad(upright, &region->quad);
+            region->picture = format("imgs/img_in_%s_box_%ld_%ld_%ld_%ld.png", labels[region->type].label, box.left,
+                                     box.top, box.right, box.bottom);
+        }
     }
-    json_set_bool(markdown, "isStart", true);
-    json_set_bool(markdown, "isEnd", true);
-    return markdown;
 }
 
-struct json *paddlex_layout_page(const struct page *page, const struct paddlex_terms *terms) {
+static int add_images(const struct page *upright, const struct album *figures, struct json *markdown) {
+    struct json *images = json_object_new();
+    int result = 0;
+    json_set(markdown, "images", images);
+    for (uint32_t i = 0; i < upright->region_count && result == 0; i++) {
+        const char *name = upright->regions[i].picture;
+        if (name && !json_at(images, name)) { /* two of one name are the same rectangle */
+            result = paddlex_set_picture(images, name, figures, upright->number, i + 1);
+        }
+    }
+    return result;
+}
+
+/* Pages are not joined: each begins and ends for itself. */
+static int add_markdown(const struct page *upright, const struct paddlex_terms *terms, const struct album *figures,
+                        struct json *answer) {
+    struct json *markdown = json_object_new();
+    struct buffer text cleanup(buffer_done) = {0};
+    output_markdown_page(upright, true, &text);
+    json_set(answer, "markdown", markdown);
+    json_set_string(markdown, "text", text.data ? text.data : "");
+    int result = terms->images ? add_images(upright, figures, markdown) : 0;
+    json_set_bool(markdown, "isStart", true);
+    json_set_bool(markdown, "isEnd", true);
+    return result;
+}
+
+/* Where they were asked for. */
+static int add_pictures(const struct page *page, const struct album *pictures, struct json *answer) {
+    if (!pictures) {
+        return 0;
+    }
+    struct json *images = json_object_new();
+    json_set(answer, "outputImages", images);
+    return paddlex_set_picture(images, "layout_det_res", pictures, page->number, 0);
+}
+
+static struct json *pruned_of(const struct page *page, const struct page *upright, const struct paddlex_terms *terms) {
+    struct json *pruned = json_object_new(), *turn = paddlex_turn(page);
+    json_set(pruned, "model_settings", settings_of(page, terms));
+    json_set(pruned, "parsing_res_list", blocks_of(upright));
+    if (turn) {
+        json_set(pruned, "doc_preprocessor_res", turn);
+    }
+    json_set(pruned, "layout_det_res", layout_of(upright));
+    json_set(pruned, "overall_ocr_res", paddlex_lines(upright, terms));
+    add_tables(pruned, upright, terms->score);
+    add_formulas(pruned, upright);
+    add_seals(pruned, upright, terms->score);
+    return pruned;
+}
+
+int paddlex_layout_page(const struct page *page, const struct paddlex_terms *terms, const struct albums *albums,
+                        struct json **ret) {
     struct page upright cleanup(upright_done) = {0};
+    struct json *answer cleanup(json_drop) = json_object_new();
     upright_of(page, &upright);
     for (size_t i = 0; i < upright.region_count && !terms->tables; i++) {
         upright.regions[i].cell_count = 0;
     }
-    struct json *result = json_object_new(), *pruned = json_object_new(), *turn = paddlex_turn(page);
-    json_set(pruned, "model_settings", settings_of(page, terms));
-    json_set(pruned, "parsing_res_list", blocks_of(&upright));
-    if (turn) {
-        json_set(pruned, "doc_preprocessor_res", turn);
+    json_set(answer, "prunedResult", pruned_of(page, &upright, terms));
+    name_figures(&upright, albums->figures);
+    int result = add_markdown(&upright, terms, albums->figures, answer);
+    result = result ? result : add_pictures(page, albums->pictures, answer);
+    if (result == 0) {
+        *ret = take(answer);
     }
-    json_set(pruned, "layout_det_res", layout_of(&upright));
-    json_set(pruned, "overall_ocr_res", paddlex_lines(&upright, terms));
-    add_tables(pruned, &upright, terms->score);
-    json_set(result, "prunedResult", pruned);
-    json_set(result, "markdown", markdown_of(&upright, terms));
     return result;
 }

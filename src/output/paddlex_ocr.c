@@ -1,6 +1,7 @@
 /* What PaddleX's OCR pipeline tells of a page. */
 #include <math.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "output/paddlex.h"
@@ -94,12 +95,12 @@ static struct json *detection(void) {
 }
 
 struct json *paddlex_turn(const struct page *page) {
-    if (page->stages.runs[STAGE_ORIENT] == 0) {
+    if (page->stages.runs[STAGE_ORIENT] + page->stages.runs[STAGE_UNWARP] == 0) {
         return NULL;
     }
     struct json *turn = json_object_new(), *settings = json_object_new();
-    json_set_bool(settings, "use_doc_orientation_classify", true);
-    json_set_bool(settings, "use_doc_unwarping", false);
+    json_set_bool(settings, "use_doc_orientation_classify", page->stages.runs[STAGE_ORIENT] > 0);
+    json_set_bool(settings, "use_doc_unwarping", page->stages.runs[STAGE_UNWARP] > 0);
     json_set(turn, "model_settings", settings);
     json_set_int(turn, "angle", page->angle);
     return turn;
@@ -107,7 +108,8 @@ struct json *paddlex_turn(const struct page *page) {
 
 struct json *paddlex_lines(const struct page *upright, const struct paddlex_terms *terms) {
     struct json *lines = json_object_new(), *settings = json_object_new(), *polygons = json_array_new();
-    json_set_bool(settings, "use_doc_preprocessor", upright->stages.runs[STAGE_ORIENT] > 0);
+    json_set_bool(settings, "use_doc_preprocessor",
+                  upright->stages.runs[STAGE_ORIENT] + upright->stages.runs[STAGE_UNWARP] > 0);
     json_set_bool(settings, "use_textline_orientation", upright->stages.runs[STAGE_CLASSIFY] > 0);
     json_set(lines, "model_settings", settings);
     for (size_t i = 0; i < upright->line_count; i++) {
@@ -128,13 +130,31 @@ struct json *paddlex_lines(const struct page *upright, const struct paddlex_term
     return lines;
 }
 
-struct json *paddlex_ocr_page(const struct page *page, const struct paddlex_terms *terms) {
+int paddlex_set_picture(struct json *object, const char *key, const struct album *album, uint32_t page,
+                        uint32_t region) {
+    const struct album_entry *entry = album ? album_find(album, page, region) : NULL;
+    struct buffer picture cleanup(buffer_done) = {0}, text cleanup(buffer_done) = {0};
+    int result = entry ? album_read(album, entry, &picture) : 0;
+    if (entry && result == 0) {
+        base64_add(picture.data, picture.length, &text);
+        json_set_string(object, key, text.data);
+    }
+    return result;
+}
+
+int paddlex_ocr_page(const struct page *page, const struct paddlex_terms *terms, const struct albums *albums,
+                     struct json **ret) {
     struct page upright cleanup(upright_done) = {0};
     upright_of(page, &upright);
-    struct json *result = json_object_new(), *pruned = paddlex_lines(&upright, terms), *turn = paddlex_turn(page);
+    struct json *answer cleanup(json_drop) = json_object_new();
+    struct json *pruned = paddlex_lines(&upright, terms), *turn = paddlex_turn(page);
     if (turn) {
         json_set(pruned, "doc_preprocessor_res", turn);
     }
-    json_set(result, "prunedResult", pruned);
+    json_set(answer, "prunedResult", pruned);
+    int result = paddlex_set_picture(answer, "ocrImage", albums->pictures, page->number, 0);
+    if (result == 0) {
+        *ret = take(answer);
+    }
     return result;
 }

@@ -20,6 +20,7 @@ static const struct {
     [REGION_TABLE] = {"TableRegion", NULL},       [REGION_TABLE_CAPTION] = {"TextRegion", "caption"},
     [REGION_HEADER] = {"TextRegion", "header"},   [REGION_FOOTER] = {"TextRegion", "footer"},
     [REGION_REFERENCE] = {"TextRegion", "other"}, [REGION_EQUATION] = {"MathsRegion", NULL},
+    [REGION_SEAL] = {"GraphicRegion", NULL},      [REGION_CHART] = {"ChartRegion", NULL},
 };
 
 /* The file's name stands for the picture of the page, which a PDF does not have. */

@@ -32,6 +32,15 @@ static void *copy_of(const void *from, size_t count, size_t size) {
     return copy;
 }
 
+static void turn_region(const struct page *page, struct region *region) {
+    region->picture = NULL;
+    region->cells = copy_of(region->cells, region->cell_count, sizeof(*region->cells));
+    turn_quad(page, &region->quad);
+    for (size_t i = 0; i < region->cell_count; i++) {
+        turn_quad(page, &region->cells[i].quad);
+    }
+}
+
 static void turn_line(const struct page *page, struct line *line) {
     float angle = line->angle - (float)page->angle;
     line->angle = angle <= -180 ? angle + 360 : angle;
@@ -53,13 +62,17 @@ void upright_of(const struct page *page, struct page *ret) {
         turn_line(page, &ret->lines[i]);
     }
     for (size_t i = 0; i < page->region_count; i++) {
-        turn_quad(page, &ret->regions[i].quad);
+        turn_region(page, &ret->regions[i]);
     }
 }
 
 void upright_done(struct page *upright) {
     for (size_t i = 0; i < upright->line_count; i++) {
         free(upright->lines[i].words);
+    }
+    for (size_t i = 0; i < upright->region_count; i++) {
+        free(upright->regions[i].picture);
+        free(upright->regions[i].cells);
     }
     free(upright->lines);
     free(upright->regions);

@@ -4,8 +4,8 @@
 
 #include "document/page.h"
 
-/* The page with sizes, quads and angles after the turn back, angle kept. Its texts, cells and warnings are the page's,
- * all else is its own until upright_done(). */
+/* The page with sizes, quads and angles after the turn back, angle kept. Its texts and warnings are the page's, all
+ * else is its own until upright_done(). */
 void upright_of(const struct page *page, struct page *ret);
 void upright_done(struct page *upright);
 

@@ -143,7 +143,7 @@ static int add_page(void *state, const struct page *page, struct buffer *to) {
     struct xlsx *xlsx = state;
     int result = 0;
     for (size_t i = 0; i < page->region_count && result == 0; i++) {
-        if (page->regions[i].cell_count > 0) {
+        if (page->regions[i].cell_count > 0 && !page->regions[i].continued) {
             char *title cleanup(drop_memory) = format("Table %u, page %u", xlsx->sheets + 1, page->number);
             result = add_sheet(xlsx, &page->regions[i], title);
         }

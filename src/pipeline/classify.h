@@ -6,7 +6,7 @@
 
 #include "pipeline/hand.h"
 
-/* *ret tells whether the text in box is surely upside down; false where the model is missing. Errors as hand_run(). */
+/* *ret tells whether the text in box may be upside down; false where the model is missing. Errors as hand_run(). */
 int classify_reversed(const struct hand *hand, const struct image *page, const struct quad *box, struct stages *stages,
                       bool *ret);
 

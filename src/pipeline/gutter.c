@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* Boxes of lines reach beyond the print by a third of an em or so: of a gutter of 1 em little more is seen. */
-#define GUTTER 0.2F
+/* Boxes of lines reach beyond the print by a quarter of their height: of a gutter of 1 em little is left. */
+#define GUTTER 0.1F
 /* With fewer full rows it is a title block, an address or a form's field, which people read across. */
 #define COLUMN_ROWS 4
 /* A narrower column holds line numbers, list marks or amounts, which belong to what stands beside them. */

@@ -6,17 +6,31 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "pipeline/area.h"
+#include "pipeline/boxes.h"
 
 #define FIRST_STRIDE 8
-#define MOST_BOXES 400 /* candidates that are looked at: a page has some 20 regions */
-#define SAME 0.5F      /* boxes of one type that share more of their union are one (PicoDet's nms_threshold) */
-#define INSIDE 0.9F    /* a box that lies so far within a surer one is a part of it */
+#define SAME 0.5F   /* boxes of one type that share more of their union are one (PicoDet's nms_threshold) */
+#define INSIDE 0.9F /* a box that lies so far within a surer one is a part of it */
 
-/* Labels of CDLA, as its models write them. */
+/* The type of a label; -1: none of ours. */
 static int type_of(const char *label) {
+    static const struct {
+        const char *label;
+        enum region_type type;
+    } others[] = {
+#define LABEL(label, type) {label, REGION_##type},
+#include "table/labels.def"
+#undef LABEL
+    };
     for (int type = 0; type < REGION_TYPE_COUNT; type++) {
         if (strcmp(label, region_word((enum region_type)type)) == 0) {
             return type;
+        }
+    }
+    for (size_t i = 0; i < array_length(others); i++) {
+        if (strcmp(label, others[i].label) == 0) {
+            return (int)others[i].type;
         }
     }
     return -1;
@@ -36,7 +50,7 @@ static float distance_of(const float *bins, size_t count) {
     return mean / sum;
 }
 
-/* The boxes found so far; the surest MOST_BOXES are kept, by insertion. */
+/* The boxes found so far; the surest BOXES_MOST are kept, by insertion. */
 struct candidates {
     struct layout_box *boxes;
     size_t count;
@@ -44,7 +58,7 @@ struct candidates {
 
 static void keep(struct candidates *candidates, const struct layout_box *box) {
     size_t at = candidates->count;
-    if (at == MOST_BOXES) {
+    if (at == BOXES_MOST) {
         if (candidates->boxes[--at].score >= box->score) {
             return;
         }
@@ -83,10 +97,10 @@ static void read_head(const struct head *head, const struct layout_options *opti
     for (size_t cell = 0; cell < head->cells; cell++) {
         for (size_t class = 0; class < head->classes; class ++) {
             float score = head->scores[cell * head->classes + class];
-            if (score > options->threshold && score <= 1 && options->types[class] >= 0) {
-                struct layout_box box = {.type = (enum region_type)options->types[class],
-                                         .score = score,
-                                         .area = area_of(head, cell, options)};
+            const struct layout_class *known = &options->classes[class];
+            if (score > known->threshold && score <= 1 && known->type >= 0) {
+                struct layout_box box = {
+                    .type = (enum region_type)known->type, .score = score, .area = area_of(head, cell, options)};
                 keep(candidates, &box);
             }
         }
@@ -98,7 +112,7 @@ static bool head_of(const struct tensor *scores, const struct tensor *sides, uin
                     const struct layout_options *options, struct head *ret) {
     size_t across = (options->width + stride - 1) / stride, down = (options->height + stride - 1) / stride;
     if (scores->rank != 3 || sides->rank != 3 || (size_t)scores->shape[1] != across * down ||
-        sides->shape[1] != scores->shape[1] || (size_t)scores->shape[2] != options->classes ||
+        sides->shape[1] != scores->shape[1] || (size_t)scores->shape[2] != options->class_count ||
         sides->shape[2] % 4 != 0 || sides->shape[2] < 8) {
         return false;
     }
@@ -106,28 +120,19 @@ static bool head_of(const struct tensor *scores, const struct tensor *sides, uin
                          .sides = sides->data,
                          .cells = across * down,
                          .across = across,
-                         .classes = options->classes,
+                         .classes = options->class_count,
                          .bins = (size_t)sides->shape[2] / 4,
                          .stride = (float)stride};
     return true;
 }
 
-static float size_of(const struct area *area) {
-    return fmaxf(area->right - area->left, 0) * fmaxf(area->bottom - area->top, 0);
-}
-
-static float shared(const struct area *a, const struct area *b) {
-    struct area both = {fmaxf(a->left, b->left), fmaxf(a->top, b->top), fminf(a->right, b->right),
-                        fminf(a->bottom, b->bottom)};
-    return size_of(&both);
-}
-
 /* Whether a surer box says what box says. */
 static bool is_known(const struct layout_box *surer, size_t count, const struct layout_box *box) {
     for (size_t i = 0; i < count; i++) {
-        float both = shared(&surer[i].area, &box->area), own = size_of(&box->area);
+        struct area shared = area_shared(&surer[i].area, &box->area);
+        float both = area_size(&shared), own = area_size(&box->area);
         if (surer[i].type == box->type &&
-            (both > SAME * (size_of(&surer[i].area) + own - both) || both > INSIDE * own)) {
+            (both > SAME * (area_size(&surer[i].area) + own - both) || both > INSIDE * own)) {
             return true;
         }
     }
@@ -137,7 +142,7 @@ static bool is_known(const struct layout_box *surer, size_t count, const struct 
 static size_t suppress(struct layout_box *boxes, size_t count) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (size_of(&boxes[i].area) > 0 && !is_known(boxes, kept, &boxes[i])) {
+        if (area_size(&boxes[i].area) > 0 && !is_known(boxes, kept, &boxes[i])) {
             boxes[kept++] = boxes[i];
         }
     }
@@ -146,7 +151,7 @@ static size_t suppress(struct layout_box *boxes, size_t count) {
 
 int layout_decode(const struct outputs *outputs, const struct layout_options *options, struct layout_box **ret,
                   size_t *ret_count) {
-    struct layout_box *boxes cleanup(drop_memory) = alloc(MOST_BOXES, sizeof(*boxes));
+    struct layout_box *boxes cleanup(drop_memory) = alloc(BOXES_MOST, sizeof(*boxes));
     struct candidates candidates = {.boxes = boxes};
     int heads = outputs->count / 2;
     if (heads < 1 || outputs->count % 2 != 0) {
@@ -165,22 +170,34 @@ int layout_decode(const struct outputs *outputs, const struct layout_options *op
     return 0;
 }
 
+/* Of the catalog, where the network gives boxes; else those that the file names. The caller frees them. */
+static struct layout_class *classes_of(const struct model *model, size_t *ret_count) {
+    const struct model_spec *spec = model->spec;
+    size_t count = spec->labels ? spec->label_count : model->character_count;
+    struct layout_class *classes = alloc(count, sizeof(*classes));
+    for (size_t i = 0; i < count; i++) {
+        const struct label *label = spec->labels ? &spec->labels[i] : NULL;
+        classes[i] = (struct layout_class){.type = type_of(label ? label->word : model->characters[i]),
+                                           .threshold = label ? label->threshold : spec->threshold,
+                                           .large = label && label->large};
+    }
+    *ret_count = count;
+    return classes;
+}
+
 static int decode_run(const struct hand_run *run, const struct image *page, struct layout_box **ret,
                       size_t *ret_count) {
     const struct model *model = model_of(&run->handle);
     const struct model_spec *spec = model->spec;
-    int *types cleanup(drop_memory) = alloc(model->character_count, sizeof(*types));
-    for (size_t i = 0; i < model->character_count; i++) {
-        types[i] = type_of(model->characters[i]);
-    }
+    size_t class_count;
+    struct layout_class *classes cleanup(drop_memory) = classes_of(model, &class_count);
     const struct layout_options options = {.width = spec->width,
                                            .height = spec->height,
-                                           .threshold = spec->threshold,
-                                           .types = types,
-                                           .classes = model->character_count,
+                                           .classes = classes,
+                                           .class_count = class_count,
                                            .scale_x = (float)page->width / (float)spec->width,
                                            .scale_y = (float)page->height / (float)spec->height};
-    int result = layout_decode(&run->run.output, &options, ret, ret_count);
+    int result = (spec->labels ? layout_decode_boxes : layout_decode)(&run->run.output, &options, ret, ret_count);
     return result == 0 ? 0 : fail(result, "model %s: %s", spec->id, error_detail());
 }
 
@@ -192,18 +209,12 @@ int layout_find(const struct hand *hand, const struct image *page, struct stages
         *ret_count = 0;
         return 0;
     }
-    struct image scaled cleanup(image_done) = {0};
     struct hand_run run cleanup(hand_run_end) = {0};
-    int64_t start = clock_now();
-    int result = image_scale(page, spec->width, spec->height, &scaled);
-    stage_add(stages, STAGE_PREPARE, clock_seconds(clock_now() - start), 0);
-    if (result == 0) {
-        result = hand_run(hand, ROLE_LAYOUT, STAGE_LAYOUT, &scaled, spec->width, spec->height, stages, &run);
-    }
+    int result = hand_run_scaled(hand, ROLE_LAYOUT, STAGE_LAYOUT, page, stages, &run);
     if (result != 0) {
         return result;
     }
-    start = clock_now();
+    int64_t start = clock_now();
     result = decode_run(&run, page, ret, ret_count);
     stage_add(stages, STAGE_REGIONS, clock_seconds(clock_now() - start), 1);
     return result;

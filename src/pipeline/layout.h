@@ -1,4 +1,4 @@
-/* Layout (PicoDet; design/ppocr-algorithms 5): what the parts of a page are. One hand; decoding is pure. */
+/* Layout (design/ppocr-algorithms 5): what the parts of a page are. One hand; decoding is pure. */
 #ifndef OCTAVO_PIPELINE_LAYOUT_H
 #define OCTAVO_PIPELINE_LAYOUT_H
 
@@ -9,14 +9,21 @@ struct layout_box {
     enum region_type type;
     float score;
     struct area area;
+    uint32_t order; /* its place in the model's reading order, from 1; 0: the model has none */
+};
+
+/* A class of the network. */
+struct layout_class {
+    int type;        /* enum region_type, -1: none of ours */
+    float threshold; /* least score */
+    bool large;      /* what lies within one is a part of it */
 };
 
 /* What the network is asked for. */
 struct layout_options {
     uint32_t width, height; /* of its input */
-    float threshold;        /* least score */
-    const int *types;       /* enum region_type of each class, -1: none of ours */
-    size_t classes;
+    const struct layout_class *classes;
+    size_t class_count;
     float scale_x, scale_y; /* from pixels of its input to those of the page */
 };
 
@@ -28,6 +35,15 @@ struct layout_options {
  */
 int layout_decode(const struct outputs *outputs, const struct layout_options *options, struct layout_box **ret,
                   size_t *ret_count);
+
+/*
+ * Decodes what PP-DocLayout gives (pipeline/boxes.h), then does what PaddleX does
+ * (paddlex/inference/models/layout_analysis/processors.py): of boxes that are alike the surest is kept, pictures of the
+ * whole page are dropped, large classes take in what lies within them. And as regions have fewer types than there are
+ * classes: so does a box of one type. *ret as of layout_decode(). Errors as boxes_read().
+ */
+int layout_decode_boxes(const struct outputs *outputs, const struct layout_options *options, struct layout_box **ret,
+                        size_t *ret_count);
 
 /* The boxes of a page; none where the model is not installed. Caller frees *ret. Errors as hand_run(), ERR_BAD_MODEL.
  */

@@ -4,6 +4,9 @@
 
 #include "pipeline/hand.h"
 
+/* Lines read with less confidence are noise more often than text (RapidOCR's text_score). */
+#define RECOGNISE_SURE 0.5F
+
 /* What a quad of the page says. */
 struct reading {
     char *text; /* UTF-8; "" if nothing was read */

@@ -21,6 +21,18 @@ static void add(struct list *list, const struct reading *reading) {
     list->items[list->count++] = *reading;
 }
 
+/*
+ * The mean of its words' scores. Tesseract's own score of a line is a mean of certainties that have no lower end: by a
+ * single word that it cannot read, all of the line is worth nothing.
+ */
+static float score_of(const struct word *words, size_t count) {
+    float sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += words[i].score;
+    }
+    return count > 0 ? sum / (float)count : 0;
+}
+
 /* Words from first to before end of a line as a line of their own. */
 static struct reading piece_of(const struct line *line, size_t first, size_t end) {
     const struct word *words = &line->words[first];
@@ -29,13 +41,13 @@ static struct reading piece_of(const struct line *line, size_t first, size_t end
     struct reading piece = {.text = copy_bytes(line->text + start, stop - start),
                             .words = alloc(count, sizeof(*words)),
                             .word_count = count,
+                            .score = score_of(words, count),
                             .quad = words[0].quad};
     struct point *corner = piece.quad.corner;
     for (size_t i = 0; i < count; i++) {
         const struct point *box = words[i].quad.corner;
         piece.words[i] = words[i];
         piece.words[i].start -= start;
-        piece.score += words[i].score / (float)count;
         corner[0] = (struct point){box[0].x < corner[0].x ? box[0].x : corner[0].x,
                                    box[0].y < corner[0].y ? box[0].y : corner[0].y};
         corner[2] = (struct point){box[2].x > corner[2].x ? box[2].x : corner[2].x,
@@ -67,10 +79,11 @@ static void add_margin(struct quad *quad, float height) {
 /* Takes the line's text and words, or adds what it is cut into. */
 static void take_line(struct list *list, struct line *line, const float *cuts, size_t cut_count) {
     if (cut_count == 0 || line->word_count < 2) {
+        float score = score_of(line->words, line->word_count);
         struct reading whole = {.text = take(line->text),
                                 .words = take(line->words),
                                 .word_count = line->word_count,
-                                .score = line->score,
+                                .score = score,
                                 .quad = line->quad};
         add(list, &whole);
         return;

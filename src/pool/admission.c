@@ -17,8 +17,19 @@ uint64_t admission_worker_bytes(uint64_t budget, uint64_t front, uint64_t larges
     return bytes > 0 ? bytes : 1;
 }
 
-bool admission_fits(uint64_t budget, uint64_t front, uint64_t floor, uint64_t bytes, uint64_t *ret_room) {
-    *ret_room = less(less(budget, front), floor);
+size_t admission_workers(uint64_t bytes, uint64_t floor, uint64_t comfort, size_t open, size_t most) {
+    size_t workers = open;
+    while (workers > 1 && bytes / workers < floor) {
+        workers--;
+    }
+    while (workers >= open && workers < most && less(bytes / (workers + 1), comfort / 16) >= comfort) {
+        workers++;
+    }
+    return workers;
+}
+
+bool admission_fits(uint64_t budget, uint64_t front, uint64_t floors, uint64_t bytes, uint64_t *ret_room) {
+    *ret_room = less(less(budget, front), floors);
     return bytes <= *ret_room;
 }
 
@@ -41,18 +52,30 @@ uint64_t admission_next_grant(uint64_t granted, uint64_t bitmap) {
 
 static uint64_t front_bytes(const struct core *core) { return core->baseline + core->results + core->uploads; }
 
+static uint64_t floors(const struct core *core) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < core->stake_count; i++) {
+        sum += core->stakes[i].floor;
+    }
+    return sum;
+}
+
 uint64_t claim_room(struct core *core) {
     struct ledger_state state;
     uint64_t room;
     ledger_read(core->ledger, &state);
-    admission_fits(state.budget, front_bytes(core), core->floor, 0, &room);
+    admission_fits(state.budget, front_bytes(core), floors(core), 0, &room);
     return room;
 }
 
 static uint64_t bytes_to_leave(struct core *core, uint64_t beside) {
-    int worker = core->worker_account;
-    uint64_t has = worker >= 0 ? ledger_held(core->ledger, worker, CHARGE_COUNT) : 0;
-    return less(core->floor, has) + beside;
+    uint64_t leave = beside;
+    for (size_t i = 0; i < core->stake_count; i++) {
+        const struct stake *stake = &core->stakes[i];
+        uint64_t has = stake->account >= 0 ? ledger_held(core->ledger, stake->account, CHARGE_COUNT) : 0;
+        leave += less(stake->floor, has);
+    }
+    return leave;
 }
 
 static int refuse(struct claim *claim, struct core *core, uint64_t needed, uint64_t room) {
@@ -65,22 +88,23 @@ static int refuse(struct claim *claim, struct core *core, uint64_t needed, uint6
                 (unsigned long long)needed, (unsigned long long)room);
 }
 
-/* Before: whether it could fit at all. 0, 1 while a smaller plan of the worker may still make room, ERR_NO_MEMORY. */
+/* Before: whether it could fit at all. 0, 1 while a smaller plan of the workers, or fewer of them, may still make room,
+ * ERR_NO_MEMORY. */
 static int check(struct claim *claim, struct core *core, uint64_t own) {
     struct ledger_state state;
     uint64_t room;
     ledger_read(core->ledger, &state);
-    if (admission_fits(state.budget, front_bytes(core) + own, core->floor, claim->request.bytes, &room)) {
+    if (admission_fits(state.budget, front_bytes(core) + own, floors(core), claim->request.bytes, &room)) {
         uint64_t most = room - claim->request.bytes;
         claim->beside = claim->beside < most ? claim->beside : most;
         return 0;
     }
-    uint64_t most; /* if the worker had nothing at all */
+    uint64_t most; /* if the workers had nothing at all */
     bool hopeless = !admission_fits(state.budget, front_bytes(core) + own, 0, claim->request.bytes, &most);
     return core->planning && !hopeless ? 1 : refuse(claim, core, claim->request.bytes, room);
 }
 
-/* The worker's holdings change: what must be left free is kept up to date in the queue. */
+/* What the workers hold changes: what must be left free is kept up to date in the queue. */
 static int stand_in_queue(struct claim *claim, struct core *core) {
     uint64_t leave = bytes_to_leave(core, claim->beside);
     if (claim->ticket >= 0 && claim->request.leave != leave) {

@@ -1,8 +1,8 @@
 /*
- * The gate for new work: a document is opened when its raster fits, a page is drawn when its drawing fits. What the
+ * The gate for new work: a document is opened when its raster fits, a page is drawn when its drawing fits. What each
  * worker may still need (its floor, less what it has) is left free, and while documents are open, room to draw a page.
  *
- *   budget = front + floor of the worker + share of the documents (rasters, drawing, bitmaps)
+ *   budget = front + floors of the workers + share of the documents (rasters, drawing, bitmaps)
  *
  * One thread.
  */
@@ -17,13 +17,19 @@
 /* Arithmetic; pure */
 
 /*
- * Bytes that the worker may plan with: the budget less what the front holds by itself and the share of the documents,
- * a quarter of the budget or, if it is more, what the largest page in work needs. At least 1.
+ * Bytes that the workers may plan with together: the budget less what the front holds by itself and the share of the
+ * documents, a quarter of the budget or, if it is more, what the largest page in work needs. At least 1.
  */
 uint64_t admission_worker_bytes(uint64_t budget, uint64_t front, uint64_t largest_page);
 
-/* Whether bytes fit beside the front and the worker's floor when all else has gone; the room that there is. */
-bool admission_fits(uint64_t budget, uint64_t front, uint64_t floor, uint64_t bytes, uint64_t *ret_room);
+/*
+ * How many workers there may be in so many bytes, where open are: fewer if not each would have its floor, at least 1;
+ * more, up to most, if each had its comfort and a sixteenth, so that none comes and goes with every document.
+ */
+size_t admission_workers(uint64_t bytes, uint64_t floor, uint64_t comfort, size_t open, size_t most);
+
+/* Whether bytes fit beside the front and the workers' floors when all else has gone; the room that there is. */
+bool admission_fits(uint64_t budget, uint64_t front, uint64_t floors, uint64_t bytes, uint64_t *ret_room);
 
 /* What a page is granted before its need is known: in a new document; after one that took last bytes (0: new). */
 uint64_t admission_first_grant(uint64_t room);
@@ -39,7 +45,7 @@ struct claim {
     enum { CLAIM_NONE, CLAIM_WAITING, CLAIM_HELD } state;
     int ticket, account;
     struct ledger_request request;
-    uint64_t beside; /* bytes to be left free beside the worker's */
+    uint64_t beside; /* bytes to be left free beside the workers' */
     int64_t since;   /* clock: asked */
 };
 

@@ -5,6 +5,7 @@
 #define OCTAVO_POOL_CORE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "conf/switches.h"
@@ -23,13 +24,15 @@ struct page;
 struct pool_conf {
     const char *engine, *models, *version; /* as in "setup"; models and version may be NULL */
     const char *languages;                 /* of Tesseract */
-    int64_t threads;                       /* engine threads of a worker */
+    int64_t instances;                     /* workers at the most; never more than jobs */
+    int64_t threads;                       /* engine threads in all */
     int64_t tiles;                         /* of detection at the least; 0: as memory allows */
     struct switches switches;              /* of most documents: what a worker is made ready for */
     int64_t seats;                         /* engine runs at a time, over all */
     int64_t jobs;                          /* documents in work at a time */
     uint64_t memory;                       /* bytes for the whole tree; 0: what cgroups and the machine allow */
     int64_t run_timeout, worker_idle, model_idle;
+    int64_t nice;                       /* of workers and rasters, above ours: child_start() */
     int64_t health_interval;            /* idle workers are looked at so often; 0: never */
     int64_t residency;                  /* after its load a model is not unloaded to make room */
     struct judge_thresholds thresholds; /* of pressure; their reserve is the budget's */
@@ -60,6 +63,12 @@ struct pool_events {
     void (*note)(void *context, const char *text);
 };
 
+/* What a worker must be able to take: its floor is left free for it, less what it has. */
+struct stake {
+    uint64_t floor;
+    int account; /* of its process; -1: there is none */
+};
+
 struct core {
     const struct pool_conf *conf;
     const struct pool_events *events;
@@ -69,11 +78,10 @@ struct core {
     int account;               /* the front's */
     uint64_t baseline;         /* bytes that the front holds by itself */
     uint64_t results, uploads; /* beside them: results of documents, documents on their way in */
-    /* What the shared worker must be able to take: its floor, and what it has of it. */
-    uint64_t floor;
-    int worker_account; /* -1: none */
-    bool planning;      /* a worker is asked for another plan, or is not ready yet: the floor may change */
-    int64_t moved;      /* clock when something last went on: a page drawn or read, a document opened or ended */
+    struct stake *stakes;      /* of the instances that share the budget */
+    size_t stake_count;
+    bool planning; /* a worker is asked for another plan, or is not ready yet, or leaves: the floors may change */
+    int64_t moved; /* clock when something last went on: a page drawn or read, a document opened or ended */
     /* counted */
     uint64_t refusals, parked;
 };

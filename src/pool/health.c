@@ -74,22 +74,23 @@ char *health_judge(const struct page *page) {
 
 const struct job_wish health_wish = {.check = true,
                                      .switches.to = {
-#define SWITCH(symbol, word, member, roles) [SWITCH_##symbol] = "off",
+#define SWITCH(symbol, word, member, roles, shipped) [SWITCH_##symbol] = "off",
 #include "table/switches.def"
 #undef SWITCH
                                      }};
 
-static bool is_loaded(const struct roster *roster, const char *role, const char *engine) {
+static bool is_loaded(const struct roster *roster, int instance, const char *role, const char *engine) {
     for (int i = 0; i < ROSTER_MODELS; i++) {
         struct roster_model model;
-        if (roster_read(roster, i, &model) && model.now.state == MODEL_READY && strcmp(model.name.role, role) == 0 &&
-            strncmp(engine, model.name.engine, strlen(model.name.engine)) == 0) {
+        if (roster_read(roster, i, &model) && model.name.instance == instance && model.now.state == MODEL_READY &&
+            strcmp(model.name.role, role) == 0 && strncmp(engine, model.name.engine, strlen(model.name.engine)) == 0) {
             return true;
         }
     }
     return false;
 }
 
-bool health_is_free(const struct core *core, const char *engine) {
-    return is_loaded(core->roster, "detect", engine) && is_loaded(core->roster, "recognise", engine);
+bool health_is_free(const struct core *core, int instance, const char *engine) {
+    return is_loaded(core->roster, instance, "detect", engine) &&
+           is_loaded(core->roster, instance, "recognise", engine);
 }

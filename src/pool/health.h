@@ -21,7 +21,7 @@ char *health_judge(const struct page *page);
 /* How it is to be read: by the models alone that all pages need. */
 extern const struct job_wish health_wish;
 
-/* Whether these are loaded on the worker's engine ("openvino 2026.4.1"): a check must not load anything. */
-bool health_is_free(const struct core *core, const char *engine);
+/* Whether these are loaded in the instance, on its engine ("openvino 2026.4.1"): a check must not load anything. */
+bool health_is_free(const struct core *core, int instance, const char *engine);
 
 #endif

@@ -6,7 +6,8 @@
  *      +--------- parked -----------|-------------------+  |
  *                                   +----- job_fail() -----+--> ENDING --pages at the worker are in, or 0.5 s--> OVER
  *
- * When all pages were read and the searchable PDF is wanted, it is written before the job is over (pool/edition.h).
+ * When all pages were read, what is wanted beside the result (pictures, a searchable PDF) is made before the job is
+ * over (pool/edition.h).
  *
  * A raster is asked for one page ahead: at most one bitmap waits here. A document that is parked gives back its raster,
  * so that another one can go on, and is opened again later. One thread.
@@ -82,6 +83,7 @@ struct job {
     bool asked;               /* the raster is drawing it */
     uint64_t need;            /* bytes that drawing the next page takes, as far as is known; 0: unknown */
     int needs;                /* how often the raster has asked for more for this page */
+    uint32_t shrink;          /* so many times smaller is it drawn, for it does not fit as it is */
     uint32_t last;            /* the highest page asked for so far */
     uint32_t wanted;          /* pages to be read in all */
     uint32_t read;            /* of them: those that were read, skipped ones included */
@@ -89,7 +91,7 @@ struct job {
     bool winding_up;          /* no other page is begun */
     bool suits;               /* the worker can do what is wanted: that was asked */
     struct sheet sheet;
-    struct edition edition;
+    struct editions editions;
     struct suspect *suspects;
     size_t suspect_count;
     uint32_t in_hand; /* pages at the worker */
@@ -117,8 +119,8 @@ void job_wind_up(struct job *job);
 /* Moves on what waits for memory: starts the raster, asks it for the next page if it is idle and no bitmap waits. */
 void job_advance(struct job *job, struct core *core, bool others_open);
 
-/* Takes the raster's next message (its socket is readable), its end included. */
-void job_receive(struct job *job, struct core *core);
+/* No page of it was read or is being read: the next one goes before those of documents that are further. */
+bool job_is_new(const struct job *job);
 
 /* Whether it could be parked now; parks it. */
 bool job_can_park(const struct job *job);
@@ -133,8 +135,9 @@ void job_page_read(struct job *job, struct core *core, const struct json *messag
 void job_page_failed(struct job *job, struct core *core, uint32_t page, int error, const char *detail);
 void job_page_lost(struct job *job, struct core *core, const struct sheet *sheet, const char *obituary);
 
-/* Acts on deadlines that have passed and on completion: state is JOB_OVER when nothing more will come. */
-void job_tick(struct job *job, struct core *core, int64_t now);
+/* Acts on deadlines that have passed and on completion: state is JOB_OVER when nothing more will come. Whether the
+ * whole document has become too late just now: the worker need not read on. */
+bool job_tick(struct job *job, struct core *core, int64_t now);
 
 /* Bytes of the raster and of its next page: what it takes to go on. */
 uint64_t job_need(const struct job *job, struct core *core);
@@ -150,8 +153,14 @@ void job_release(struct job *job, struct core *core);
 void job_warn(struct job *job, const struct core *core, const char *warning);
 void job_warn_all(struct job *job, const struct core *core, const struct json *warnings);
 
-/* For pool/edition.c: ends the raster; sets the deadline of an answer. */
-void job_end_raster(struct job *job, struct core *core);
+/* For pool/raster_inbox.c, which takes what the raster says: the page that is to be drawn cannot be; notes what the
+ * raster holds while it rests. */
+void job_fail_page(struct job *job, struct core *core, int error, const char *detail);
+void job_note_baseline(const struct job *job, struct core *core);
+
+/* Likewise, and for pool/edition.c: ends the raster, all that it holds is credited with its account (the obituary may
+ * be NULL); sets the deadline of an answer. */
+void job_end_raster(struct job *job, struct core *core, struct obituary *ret_obituary);
 void job_expect_answer(struct job *job);
 
 /* Frees the job. Its raster has ended and its memory was released. */

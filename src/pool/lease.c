@@ -13,7 +13,7 @@ enum { MEMORY_SECONDS = 60 }; /* of utilisation: what was so long ago counts a t
 
 void instance_count(struct instance *instance, int64_t now) {
     double seconds = clock_seconds(now - instance->counted);
-    double share = (double)instance->held / (double)instance->places;
+    double share = instance->places > 0 ? (double)instance->held / (double)instance->places : 0;
     instance->held_seconds += seconds * (double)instance->held;
     instance->utilisation = share + (instance->utilisation - share) * exp(-seconds / MEMORY_SECONDS);
     instance->counted = now;
@@ -23,7 +23,7 @@ void leases_open(struct leases *leases, size_t instances, size_t places, int64_t
     *leases = (struct leases){.instance_count = instances};
     leases->instances = alloc(instances, sizeof(*leases->instances));
     for (size_t i = 0; i < instances; i++) {
-        leases->instances[i] = (struct instance){.device = PLACE_CPU, .places = places, .counted = now};
+        leases->instances[i] = (struct instance){.device = PLACE_CPU, .open = true, .places = places, .counted = now};
     }
 }
 
@@ -73,19 +73,24 @@ static bool is_same(const struct lease_wish *a, const struct lease_wish *b) {
            !queue_before(&b->place, &a->place);
 }
 
-/* An instance with a place for one that waits, those left out that whoever is before it may want. */
+static bool is_better(const struct instance *instance, const struct instance *than) {
+    bool less_used = !than || instance->held < than->held;
+    return than && instance->ready != than->ready ? instance->ready : less_used;
+}
+
+/* The best instance with a place for one that waits, those left out that whoever is before it may want. */
 static struct instance *find_place(const struct leases *leases, const struct lease *lease) {
+    struct instance *best = NULL;
     for (size_t i = 0; i < leases->instance_count; i++) {
         struct instance *instance = &leases->instances[i];
         size_t wanted = instance->held;
         for (const struct lease *other = leases->waiting; other != lease; other = other->next) {
             wanted += suits(instance, &other->wish);
         }
-        if (suits(instance, &lease->wish) && wanted < instance->places) {
-            return instance;
-        }
+        bool free = instance->open && suits(instance, &lease->wish) && wanted < instance->places;
+        best = free && is_better(instance, best) ? instance : best;
     }
-    return NULL;
+    return best;
 }
 
 bool leases_can_grant(const struct leases *leases) {
@@ -173,4 +178,51 @@ void lease_release(struct leases *leases, struct lease *lease, int64_t now) {
         histogram_add(&leases->hold, clock_seconds(now - lease->held_since));
     }
     *lease = (struct lease){0};
+}
+
+void lease_move(struct lease *lease, struct instance *to, int64_t now) {
+    struct instance *from = lease->instance;
+    instance_count(from, now);
+    instance_count(to, now);
+    from->held--;
+    from->places--;
+    to->held++;
+    to->places++;
+    lease->instance = to;
+}
+
+/* How many places an instance should have. */
+static size_t fair_share(const struct leases *leases, const struct instance *instance) {
+    size_t places = 0, open = 0, before = 0;
+    for (size_t i = 0; i < leases->instance_count; i++) {
+        const struct instance *each = &leases->instances[i];
+        bool here = each->device == instance->device;
+        places += here ? each->places : 0;
+        before += here && each->open && each < instance;
+        open += here && each->open;
+    }
+    return !instance->open ? 0 : places / open + (before < places % open);
+}
+
+static struct instance *find_lacking(const struct leases *leases, int device) {
+    for (size_t i = 0; i < leases->instance_count; i++) {
+        struct instance *instance = &leases->instances[i];
+        if (instance->device == device && instance->places < fair_share(leases, instance)) {
+            return instance;
+        }
+    }
+    return NULL;
+}
+
+void leases_share(struct leases *leases, int64_t now) {
+    for (size_t i = 0; i < leases->instance_count; i++) {
+        struct instance *from = &leases->instances[i], *to = find_lacking(leases, from->device);
+        while (to && from->places > from->held && from->places > fair_share(leases, from)) {
+            instance_count(from, now);
+            instance_count(to, now);
+            from->places--;
+            to->places++;
+            to = find_lacking(leases, from->device);
+        }
+    }
 }

@@ -1,7 +1,11 @@
 /*
  * Leases of the service pool. An instance is a worker process on a device, with so many places: a counting semaphore.
  * Whoever has a document read holds one of them from lease_acquire() to lease_release(). Who finds none free waits, by
- * priority and age (task/queue.h), until there is one for it or its deadline has passed.
+ * priority and age (task/queue.h), until there is one for it or its deadline has passed. Who may have several gets one
+ * of the least used instance, of those that are ready if any is.
+ *
+ * Places move between the instances of a device, as these are opened and closed and as leases move; there are always as
+ * many as at first.
  *
  * Nothing blocks: who waits asks again with the same lease, and gets a place only when nobody before it could take it.
  * One thread; now is the clock.
@@ -22,10 +26,16 @@ struct supervisor;
 struct instance {
     struct supervisor *worker; /* borrowed */
     int device;                /* PLACE_CPU or a GPU */
+    bool open;                 /* its places are given */
+    bool ready;                /* it reads at once */
     size_t places, held;
     int64_t counted;     /* clock up to which the next two were counted */
     double held_seconds; /* of all its places, since the pool was opened */
     double utilisation;  /* share of its places that is held: mean of about the last minute */
+    /* The owner's (pool/instances.h). */
+    bool wanted;      /* its worker is to be there */
+    char *left_out;   /* why it is closed though documents could be read in it; NULL */
+    int64_t again_at; /* clock: not to be opened before */
 };
 
 struct lease_wish {
@@ -51,7 +61,8 @@ struct leases {
     struct histogram wait, hold;
 };
 
-/* So many instances of places each on the processor; the workers are the owner's to set. */
+/* So many open instances of places each on the processor; the workers, and what an instance is, are the owner's to set.
+ */
 void leases_open(struct leases *leases, size_t instances, size_t places, int64_t now);
 void leases_done(struct leases *leases);
 
@@ -67,6 +78,12 @@ int lease_acquire(struct leases *leases, const struct lease_wish *wish, struct l
 
 /* Gives the place back, or waits no more; one that is neither held nor waiting is left alone. */
 void lease_release(struct leases *leases, struct lease *lease, int64_t now);
+
+/* Gives what is held a place of another instance of the device, which comes along. */
+void lease_move(struct lease *lease, struct instance *to, int64_t now);
+
+/* Moves free places so that open instances of a device have the same number, or one more, and closed ones none. */
+void leases_share(struct leases *leases, int64_t now);
 
 /* Whether one that waits need only ask again; the clock when the first deadline of them passes. */
 bool leases_can_grant(const struct leases *leases);

@@ -15,13 +15,30 @@ static struct json *message_new(const char *op) {
     return body;
 }
 
+void mail_open(int socket, const struct job_wish *wish, int fd) {
+    struct json *body cleanup(json_drop) = message_new("open");
+    json_set_real(body, "dpi", wish->dpi, 3);
+    /* With --pages the limit is on the pages that are asked for, which are counted here. */
+    json_set_int(body, "max_pages", wish->pages->count > 0 ? 0 : wish->max_pages);
+    json_set_int(body, "max_pixels", wish->max_pixels);
+    message_send(socket, body, fd);
+}
+
+void mail_page(int socket, uint32_t page, uint64_t bytes, uint32_t shrink) {
+    struct json *body cleanup(json_drop) = message_new("page");
+    json_set_int(body, "page", page);
+    json_set_int(body, "bytes", (int64_t)bytes);
+    json_set_int(body, "shrink", shrink);
+    message_send(socket, body, -1);
+}
+
 static void share(int socket, const char *what, int fd) {
     struct json *body cleanup(json_drop) = message_new("share");
     json_set_string(body, "what", what);
     message_send(socket, body, fd);
 }
 
-void mail_start(int socket, const struct core *core, int account, uint64_t bytes) {
+void mail_start(int socket, const struct core *core, const struct mail_setup *setup) {
     share(socket, "ledger", ledger_fd(core->ledger));
     share(socket, "recorder", recorder_fd(core->recorder));
     share(socket, "roster", roster_fd(core->roster));
@@ -30,9 +47,10 @@ void mail_start(int socket, const struct core *core, int account, uint64_t bytes
     json_set_string(body, "models", core->conf->models);
     json_set_string(body, "version", core->conf->version);
     json_set_string(body, "languages", core->conf->languages);
-    json_set_int(body, "threads", core->conf->threads);
-    json_set_int(body, "account", account);
-    json_set_int(body, "bytes", (int64_t)bytes);
+    json_set_int(body, "threads", (int64_t)setup->threads);
+    json_set_int(body, "instance", setup->instance);
+    json_set_int(body, "account", setup->account);
+    json_set_int(body, "bytes", (int64_t)setup->bytes);
     json_set_int(body, "model_idle", core->conf->model_idle);
     json_set_int(body, "residency", core->conf->residency);
     json_set_int(body, "tiles", core->conf->tiles);
@@ -46,11 +64,12 @@ void mail_plan(int socket, uint64_t bytes) {
     message_send(socket, body, -1);
 }
 
-void mail_read(int socket, long id, struct sheet *sheet, const struct job_wish *wish) {
+void mail_read(int socket, long id, struct sheet *sheet, bool first, const struct job_wish *wish) {
     struct json *body cleanup(json_drop) = message_new("read");
     json_set_int(body, "id", id);
     json_set_int(body, "page", sheet->page);
     json_set_int(body, "priority", wish->priority);
+    json_set_bool(body, "first", first);
     json_set_bool(body, "words", wish->words);
     json_set_string(body, "engine", wish->engine);
     json_set_int(body, "tiles", wish->tiles);

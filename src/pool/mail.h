@@ -1,10 +1,11 @@
 /*
- * What the front says to a worker (process/message.h), and how a result is opened. A worker that is gone loses what is
- * sent to it: its end shows on its socket. One thread.
+ * What the front says to rasters and workers (process/message.h), and how a result is opened. One that is gone loses
+ * what is sent to it: its end shows on its socket. One thread.
  */
 #ifndef OCTAVO_POOL_MAIL_H
 #define OCTAVO_POOL_MAIL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "document/page.h"
@@ -13,11 +14,22 @@
 #include "pool/order.h"
 #include "pool/recycle.h"
 
-/* Shares ledger and recorder and sends the setup: the worker's account, the bytes that it may plan with. */
-void mail_start(int socket, const struct core *core, int account, uint64_t bytes);
+/* To a raster; the descriptor is borrowed. */
+void mail_open(int socket, const struct job_wish *wish, int fd);
+void mail_page(int socket, uint32_t page, uint64_t bytes, uint32_t shrink);
+
+/* What is this worker's own: its instance, its engine threads, its account, the bytes that it may plan with. */
+struct mail_setup {
+    int instance, account;
+    size_t threads;
+    uint64_t bytes;
+};
+
+/* Shares ledger, recorder and roster and sends the setup. */
+void mail_start(int socket, const struct core *core, const struct mail_setup *setup);
 
 void mail_plan(int socket, uint64_t bytes);
-void mail_read(int socket, long id, struct sheet *sheet,
+void mail_read(int socket, long id, struct sheet *sheet, bool first,
                const struct job_wish *wish); /* the sheet's descriptor is closed */
 void mail_cancel(int socket, long id);
 void mail_relieve(int socket, const char *step);

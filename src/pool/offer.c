@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "conf/options.h"
 
@@ -18,11 +19,17 @@ void offer_done(struct offer *offer) {
 
 void offer_read(struct offer *offer, const struct json *message) {
     const struct json *missing = json_at(message, "missing");
-    offer_done(offer);
+    struct offer read = {.engines = copy_string(json_string(message, "engines"))};
     for (int i = 0; i < SWITCH_COUNT; i++) {
-        offer->missing[i] = copy_string(json_string(missing, switch_word((enum stage_switch)i)));
+        const char *word = switch_word((enum stage_switch)i), *before = offer->missing[i];
+        read.missing[i] = copy_string(json_string(missing, word));
+        bool news = read.missing[i] && (!before || strcmp(before, read.missing[i]) != 0);
+        if (news && !switch_ships((enum stage_switch)i) && !switch_reads_regions((enum stage_switch)i)) {
+            log_line(LOG_INFO, "%s is left out unless it is asked for: %s", word, read.missing[i]);
+        }
     }
-    offer->engines = copy_string(json_string(message, "engines"));
+    offer_done(offer);
+    *offer = read;
 }
 
 static int check_engine(const struct offer *offer, const char *engine) {
@@ -43,8 +50,10 @@ int offer_suits(const struct offer *offer, struct job *job, const struct core *c
         if (strcmp(word, "on") == 0) {
             return fail(ERR_NO_MODEL, "%s: %s", name, offer->missing[i]);
         }
-        char *warning cleanup(drop_memory) = format("%s was left out: %s", name, offer->missing[i]);
-        job_warn(job, core, warning);
+        if (switch_ships((enum stage_switch)i)) { /* else it was told once, or the pages that have such regions tell */
+            char *warning cleanup(drop_memory) = format("%s was left out: %s", name, offer->missing[i]);
+            job_warn(job, core, warning);
+        }
     }
     return result;
 }

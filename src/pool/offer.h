@@ -12,13 +12,14 @@ struct offer {
     char *engines;               /* names, with commas; NULL before the first "ready" */
 };
 
-/* Takes it from the message; what was there is gone. */
+/* Takes it from the message; what was there is gone. What is missing of stages that do not come with Octavo is logged
+ * when it is news. */
 void offer_read(struct offer *offer, const struct json *message);
 void offer_done(struct offer *offer);
 
 /*
  * Whether what is wanted of the document can be done: stages that are "auto" are left out where they are missing, with
- * a warning of the document. ERR_NO_MODEL for those that are "on", ERR_NO_ENGINE.
+ * a warning of the document if their models come with Octavo. ERR_NO_MODEL for those that are "on", ERR_NO_ENGINE.
  */
 int offer_suits(const struct offer *offer, struct job *job, const struct core *core);
 

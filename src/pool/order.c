@@ -1,10 +1,44 @@
 #include "pool/order.h"
 
-#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/memory.h"
+
+static void take_part(struct order *part, int error, const char *detail, uint64_t bytes) {
+    struct order *order = part->whole;
+    order->bytes += bytes;
+    if (error != 0 && order->error == 0) {
+        order->error = error;
+        order->detail = copy_string(detail);
+    }
+    if (--order->open == 0) {
+        char *why cleanup(drop_memory) = take(order->detail);
+        order_reunite(order);
+        order->done(order, order->error, why ? why : "", order->bytes);
+    }
+}
+
+void order_divide(struct order *order, size_t parts) {
+    order->parts = alloc(parts, sizeof(*order->parts));
+    order->part_count = order->open = parts;
+    order->error = 0;
+    order->bytes = 0;
+    for (size_t i = 0; i < parts; i++) {
+        order->parts[i] = (struct order){
+            .kind = order->kind, .model = order->model, .seconds = order->seconds, .done = take_part, .whole = order};
+    }
+}
+
+void order_reunite(struct order *order) {
+    free(order->parts);
+    free(order->detail);
+    order->parts = NULL;
+    order->part_count = 0;
+    order->detail = NULL;
+}
 
 void orders_add(struct order **orders, struct order *order) {
     while (*orders) {

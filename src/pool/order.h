@@ -1,11 +1,12 @@
 /*
- * What an administrator asks of the worker besides pages (process/message.h, "order"). An order belongs to whoever
- * gives it, until done() was called or it was withdrawn. One thread.
+ * What an administrator asks of the workers besides pages (process/message.h, "order"). An order belongs to whoever
+ * gives it, until done() was called or it was withdrawn. It is given to several workers in parts. One thread.
  */
 #ifndef OCTAVO_POOL_ORDER_H
 #define OCTAVO_POOL_ORDER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct json;
@@ -21,7 +22,18 @@ struct order {
     /* The pool's own. */
     struct order *next;
     long id; /* 0: it was not sent yet */
+    struct order *whole;
+    struct order *parts; /* one for each worker that has to carry it out */
+    size_t part_count, open;
+    int error; /* of the first part that failed */
+    char *detail;
+    uint64_t bytes; /* of all parts so far */
 };
+
+/* Makes so many parts of it, at least one, to be added to lists: it is done when all of them are. */
+void order_divide(struct order *order, size_t parts);
+/* It is not wanted any more: the parts, which are in no list, go. */
+void order_reunite(struct order *order);
 
 /* A list of them, in the order of coming, starts as NULL. */
 void orders_add(struct order **orders, struct order *order);

@@ -12,8 +12,11 @@
 #include "memory/probe.h"
 #include "memory/tree.h"
 #include "pool/dump.h"
+#include "pool/instances.h"
+#include "pool/raster_inbox.h"
 #include "pool/unstick.h"
 #include "pool/watch.h"
+#include "pool/worker_inbox.h"
 
 static const int64_t MILLISECOND = 1000000;
 static const uint64_t MEGABYTE = 1 << 20;
@@ -95,26 +98,11 @@ static void reconcile(struct pool *pool) {
     recorder_note(pool->core.recorder, EVENT_READING, "at rest", (int64_t)all, (int64_t)charged);
 }
 
-/* Bytes that a worker may plan with now. */
-static uint64_t worker_bytes(struct pool *pool) {
-    if (pool->conf.per_task) {
-        return POOL_UNLIMITED;
-    }
-    uint64_t largest = 0;
-    for (size_t i = 0; i < pool->row_count; i++) {
-        uint64_t need = job_need(pool->row[i], &pool->core);
-        largest = need > largest ? need : largest;
-    }
-    uint64_t front = pool->core.baseline + pool->core.results + pool->core.uploads;
-    uint64_t bytes = admission_worker_bytes(pool->budget, front, largest + 4 * MEGABYTE);
-    return pool->shrunk ? bytes / 4 * 3 : bytes;
-}
-
 /* Beginning */
 
 static int open_core(struct pool *pool) {
     struct core *core = &pool->core;
-    *core = (struct core){.conf = &pool->conf, .events = &pool->events, .account = -1, .worker_account = -1};
+    *core = (struct core){.conf = &pool->conf, .events = &pool->events, .account = -1};
     pool->probe = probe_new("");
     pool->budget = budget_of(pool);
     int result = ledger_create("cpu", pool->budget, (uint32_t)pool->conf.seats, &core->ledger);
@@ -124,7 +112,6 @@ static int open_core(struct pool *pool) {
     if (result != 0) {
         return result;
     }
-    core->floor = pool->conf.per_task ? 0 : pool->budget / 2; /* until the worker says what it is */
     pool_measure(pool);
     note_front(pool);
     const uint64_t document = 12 * MEGABYTE; /* a raster, and a small page */
@@ -136,17 +123,6 @@ static int open_core(struct pool *pool) {
     return pool->conf.per_task ? 0 : watch_start(pool);
 }
 
-/* One instance that is shared, or one for each lease. */
-static void open_instances(struct pool *pool) {
-    size_t jobs = (size_t)pool->conf.jobs, count = pool->conf.per_task ? jobs : 1;
-    leases_open(&pool->leases, count, jobs / count, clock_now());
-    pool->workers = alloc(count, sizeof(*pool->workers));
-    for (size_t i = 0; i < count; i++) {
-        supervisor_open(&pool->workers[i], &pool->core, !pool->conf.per_task);
-        pool->leases.instances[i].worker = &pool->workers[i];
-    }
-}
-
 int pool_open(struct pool *pool, const struct pool_conf *conf, const struct pool_events *events) {
     *pool = (struct pool){.conf = *conf, .events = *events};
     pool->row = alloc((size_t)conf->jobs, sizeof(struct job *));
@@ -156,7 +132,7 @@ int pool_open(struct pool *pool, const struct pool_conf *conf, const struct pool
         pool_done(pool);
         return fail(result, "%s", detail);
     }
-    open_instances(pool);
+    instances_open(pool);
     return 0;
 }
 
@@ -214,8 +190,11 @@ static void finish(struct pool *pool, size_t place) {
 
 static void finish_jobs(struct pool *pool, int64_t now) {
     for (size_t i = 0; i < pool->row_count;) {
-        job_tick(pool->row[i], &pool->core, now);
-        if (pool->row[i]->state == JOB_OVER) {
+        struct job *job = pool->row[i];
+        if (job_tick(job, &pool->core, now)) {
+            supervisor_cancel(job->lease.instance->worker, job);
+        }
+        if (job->state == JOB_OVER) {
             finish(pool, i);
         } else {
             i++;
@@ -240,9 +219,12 @@ static bool suits(struct job *job, struct core *core) {
     return job->suits;
 }
 
-static bool hand_over(struct job *job, struct core *core) {
+static bool hand_over(struct pool *pool, struct job *job, int64_t now) {
+    if (job->sheet.page == 0 || !instances_settle(pool, job, now)) {
+        return false;
+    }
     struct supervisor *worker = job->lease.instance->worker;
-    bool taken = job->sheet.page > 0 && supervisor_takes(worker, &job->sheet) && suits(job, core);
+    bool taken = supervisor_takes(worker, job) && suits(job, &pool->core);
     if (taken) {
         supervisor_read(worker, job);
     }
@@ -259,14 +241,14 @@ static bool others_open(const struct pool *pool, const struct job *job) {
 }
 
 /*
- * Bitmaps that wait go to the worker, rasters draw the next ones. A document that was served goes to the end of the
+ * Bitmaps that wait go to the workers, rasters draw the next ones. A document that was served goes to the end of the
  * row, so that a book does not hold up a letter.
  */
-static void move_pages(struct pool *pool) {
+static void move_pages(struct pool *pool, int64_t now) {
     size_t i = 0;
     for (size_t left = pool->row_count; left > 0; left--) {
         struct job *job = pool->row[i];
-        bool served = hand_over(job, &pool->core);
+        bool served = hand_over(pool, job, now);
         job_advance(job, &pool->core, others_open(pool, job));
         note_peak(pool, job);
         if (served) {
@@ -279,13 +261,25 @@ static void move_pages(struct pool *pool) {
 }
 
 static int tick_workers(struct pool *pool, int64_t now) {
-    uint64_t bytes = worker_bytes(pool);
     int result = 0;
     for (size_t i = 0; i < pool->leases.instance_count && result == 0; i++) {
-        const struct instance *instance = &pool->leases.instances[i];
-        result = supervisor_tick(instance->worker, now, instance->held > 0, bytes);
+        struct instance *instance = &pool->leases.instances[i];
+        result = supervisor_tick(instance->worker, now, instance->wanted, instances_bytes(pool, instance));
+        result = result ? instances_take_failure(pool, instance, result) : 0;
     }
     return result;
+}
+
+/* Whether a worker had nothing in its hands just now, and none has. */
+static bool take_quiet(struct pool *pool) {
+    bool quiet = false, busy = false;
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        struct supervisor *worker = &pool->workers[i];
+        quiet = quiet || worker->quiet;
+        busy = busy || (worker->hands.count > 0 && !worker->quiet);
+        worker->quiet = false;
+    }
+    return quiet && !busy;
 }
 
 int pool_step(struct pool *pool, int64_t now) {
@@ -293,12 +287,12 @@ int pool_step(struct pool *pool, int64_t now) {
         look(pool);
         pool->next_look = now + LOOK_MILLISECONDS * MILLISECOND;
     }
-    pool->core.planning = !pool->conf.per_task && supervisor_is_planning(pool->workers, worker_bytes(pool));
-    move_pages(pool);
+    instances_step(pool, now);
+    pool->core.planning = instances_are_planning(pool);
+    move_pages(pool, now);
     unstick(pool, now);
     int result = tick_workers(pool, now);
-    if (pool->workers->quiet) {
-        pool->workers->quiet = false;
+    if (take_quiet(pool)) {
         reconcile(pool);
     }
     finish_jobs(pool, now);
@@ -328,7 +322,7 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t pool_until(const struct pool *pool, int64_t now) {
     int64_t until = pool->next_look;
     for (size_t i = 0; i < pool->leases.instance_count; i++) {
-        until = earlier(until, supervisor_until(&pool->workers[i], pool->leases.instances[i].held > 0));
+        until = earlier(until, supervisor_until(&pool->workers[i], pool->leases.instances[i].wanted));
     }
     for (size_t i = 0; i < pool->row_count; i++) {
         const struct job *job = pool->row[i];
@@ -351,11 +345,12 @@ int pool_take(struct pool *pool, const struct pollfd *polled) {
     }
     for (size_t i = 0; i < pool->row_count; i++) {
         if (rasters[i].revents) {
-            job_receive(pool->row[i], &pool->core);
+            raster_inbox_receive(pool->row[i], &pool->core);
         }
     }
     for (size_t i = 0; i < pool->leases.instance_count && result == 0; i++) {
-        result = workers[i].revents ? supervisor_receive(&pool->workers[i]) : 0;
+        result = workers[i].revents ? worker_inbox_receive(&pool->workers[i]) : 0;
+        result = result ? instances_take_failure(pool, &pool->leases.instances[i], result) : 0;
     }
     return result;
 }
@@ -381,20 +376,50 @@ char *pool_take_dump(struct pool *pool, const char *reason, struct json **ret) {
     return dump_take(&pool->core, reason, ret);
 }
 
+/* Those that have a process; for a load the first that is open, if none has. */
+static size_t to_be_ordered(const struct pool *pool, enum order_kind kind, struct order **lists[]) {
+    struct order **first = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        struct supervisor *worker = &pool->workers[i];
+        bool open = pool->leases.instances[i].open;
+        if (open && worker->child.pid != 0) {
+            lists[count++] = &worker->orders;
+        } else if (open && !first) {
+            first = &worker->orders;
+        }
+    }
+    if (count == 0 && kind == ORDER_LOAD) {
+        lists[count++] = first;
+    }
+    return count;
+}
+
 int pool_order(struct pool *pool, struct order *order) {
-    struct supervisor *worker = pool->workers;
     if (pool->conf.per_task) {
         return fail(ERR_NOT_FOUND, "with pool.mode per_task each document has models of its own");
     }
-    if (order->kind != ORDER_LOAD && worker->child.pid == 0) { /* there is nothing to give back */
+    struct order ***lists cleanup(drop_memory) = alloc(pool->leases.instance_count, sizeof(*lists));
+    size_t count = to_be_ordered(pool, order->kind, lists);
+    if (count == 0) { /* there is nothing to give back */
         order->done(order, 0, "", 0);
-    } else {
-        orders_add(&worker->orders, order);
+        return 0;
+    }
+    order_divide(order, count);
+    for (size_t i = 0; i < count; i++) {
+        orders_add(lists[i], &order->parts[i]);
     }
     return 0;
 }
 
-void pool_withdraw(struct pool *pool, const struct order *order) { orders_withdraw(&pool->workers->orders, order); }
+void pool_withdraw(struct pool *pool, struct order *order) {
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        for (size_t part = 0; part < order->part_count; part++) {
+            orders_withdraw(&pool->workers[i].orders, &order->parts[part]);
+        }
+    }
+    order_reunite(order);
+}
 
 /* The end */
 
@@ -404,7 +429,9 @@ void pool_give_up(struct pool *pool, int error, const char *detail) {
         job->in_hand = 0;
         job_fail(job, &pool->core, error, 0, detail);
     }
-    orders_refuse(&pool->workers->orders, error, detail);
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        orders_refuse(&pool->workers[i].orders, error, detail);
+    }
     finish_jobs(pool, clock_now());
 }
 
@@ -413,9 +440,17 @@ void pool_cancel(struct pool *pool, struct job *job, int error, const char *deta
     supervisor_cancel(job->lease.instance->worker, job);
 }
 
-void pool_abandon_worker(struct pool *pool, int64_t until) { supervisor_renew(pool->workers, until); }
+void pool_abandon_workers(struct pool *pool, int64_t until) {
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        supervisor_renew(&pool->workers[i], until);
+    }
+}
 
-void pool_let_go(struct pool *pool) { supervisor_let_go(pool->workers); }
+void pool_let_go(struct pool *pool) {
+    for (size_t i = 0; i < pool->leases.instance_count; i++) {
+        supervisor_let_go(&pool->workers[i]);
+    }
+}
 
 /* What the front measured of itself is taken back; anything that is left then was forgotten by somebody. */
 int pool_settle(struct pool *pool, bool politely) {
@@ -451,11 +486,7 @@ void pool_done(struct pool *pool) {
     recorder_drop(&core->recorder);
     roster_drop(&core->roster);
     probe_drop(&pool->probe);
-    for (size_t i = 0; i < pool->leases.instance_count; i++) {
-        supervisor_done(&pool->workers[i]);
-    }
-    free(pool->workers);
-    leases_done(&pool->leases);
+    instances_done(pool);
     free(pool->row);
     *pool = (struct pool){0};
 }

@@ -45,7 +45,7 @@ struct pool {
     struct pool_events events;
     struct core core;
     struct leases leases;
-    struct supervisor *workers; /* of the instances: the shared one; with per_task one for each document */
+    struct supervisor *workers; /* of the instances */
     struct job **row;           /* in work, at most conf.jobs, the next to be served first */
     size_t row_count;
     struct guard *guard; /* NULL with per_task */
@@ -77,7 +77,7 @@ void pool_release(struct pool *pool, struct lease *lease);
 /* Takes the job, and the lease that is held for it, until the event "over". */
 void pool_add(struct pool *pool, struct job *job, struct lease *lease);
 
-/* Moves on all that can go on. A failure means that no page can be read any more, as of supervisor_receive(). */
+/* Moves on all that can go on. A failure means that no page can be read any more, as of worker_inbox_receive(). */
 int pool_step(struct pool *pool, int64_t now);
 
 /* Fills what poll() shall wait for and returns how many: at most POOL_POLLED(jobs). */
@@ -91,11 +91,11 @@ int64_t pool_until(const struct pool *pool, int64_t now);
 int pool_take(struct pool *pool, const struct pollfd *polled);
 
 /*
- * Has an order carried out by the shared worker, which is started for a load; done() may be called in here.
+ * Has an order carried out by all workers; for a load one is started if there is none. done() may be called in here.
  * ERR_NOT_FOUND with per_task, where there is none. One that is withdrawn is not answered any more.
  */
 int pool_order(struct pool *pool, struct order *order);
-void pool_withdraw(struct pool *pool, const struct order *order);
+void pool_withdraw(struct pool *pool, struct order *order);
 
 /* What all workers have counted. */
 struct worker_counts pool_counts(const struct pool *pool);
@@ -116,15 +116,15 @@ void pool_give_up(struct pool *pool, int error, const char *detail);
 /* Ends one job with error: its pages at the worker are not wanted any more. "over" follows within half a second. */
 void pool_cancel(struct pool *pool, struct job *job, int error, const char *detail);
 
-/* After a failure of pool_step() or pool_take() and pool_give_up(): the worker is ended; where there is work again, it
- * is started anew, not before until (clock). */
-void pool_abandon_worker(struct pool *pool, int64_t until);
+/* After a failure of pool_step() or pool_take() and pool_give_up(): the workers are ended; where there is work again,
+ * they are started anew, not before until (clock). */
+void pool_abandon_workers(struct pool *pool, int64_t until);
 
-/* Nothing is in work and no more will come: the worker may go by itself while the owner finishes. */
+/* Nothing is in work and no more will come: the workers may go by themselves while the owner finishes. */
 void pool_let_go(struct pool *pool);
 
 /*
- * Ends worker and guard, politely or at once, when no job is in work and all results were released. ERR_INTERNAL if
+ * Ends workers and guard, politely or at once, when no job is in work and all results were released. ERR_INTERNAL if
  * something is still charged, or leased, then.
  */
 int pool_settle(struct pool *pool, bool politely);

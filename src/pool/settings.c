@@ -33,6 +33,7 @@ struct pool_conf settings_of_pool(const struct options *options) {
                               .models = options->models,
                               .version = options->ocr_version,
                               .languages = options->lang,
+                              .instances = options->instances,
                               .threads = options->threads,
                               .seats = options->max_runs,
                               .jobs = options->jobs,
@@ -51,14 +52,10 @@ struct pool_conf settings_of_pool(const struct options *options) {
                               .per_task = options->per_task || strcmp(options->pool_mode, "per_task") == 0};
 }
 
-/* Whether one of the formats is made of words. */
-static bool needs_words(const char *formats) {
-    for (const struct output *output = outputs; output->word; output++) {
-        if (output->needs_words && formats && options_list_has(formats, output->word)) {
-            return true;
-        }
-    }
-    return false;
+static bool needs_words(const struct options *options) {
+    struct selection selection;
+    return options->words || (options->format && selection_read(options->format, false, &selection) == 0 &&
+                              selection_needs_words(&selection));
 }
 
 struct job_wish settings_of_job(const struct options *options) {
@@ -68,6 +65,6 @@ struct job_wish settings_of_job(const struct options *options) {
                              .max_pixels = options->max_pixels,
                              .page_timeout = options->page_timeout,
                              .deadline = options->deadline,
-                             .words = options->words || needs_words(options->format),
+                             .words = needs_words(options),
                              .switches = switches_of(options)};
 }

@@ -21,6 +21,7 @@
 
 #include "pool/backoff.h"
 #include "pool/core.h"
+#include "pool/hands.h"
 #include "pool/job.h"
 #include "pool/offer.h"
 #include "pool/order.h"
@@ -29,13 +30,6 @@
 
 enum worker_state { WORKER_NONE, WORKER_RESTING, WORKER_STARTING, WORKER_READY, WORKER_DRAINING, WORKER_LEAVING };
 
-/* A page at the worker. */
-struct reading {
-    long id;
-    struct job *job; /* borrowed; NULL if it is over */
-    struct sheet sheet;
-};
-
 /* unhealthy: of the checks, those without an answer in time, or with a wrong one. */
 struct worker_counts {
     uint64_t starts, deaths, hangs, idle_leaves, recycles, checks, unhealthy;
@@ -43,17 +37,19 @@ struct worker_counts {
 
 struct supervisor {
     struct core *core;
-    bool shared; /* it is the one whose floor is left free and who is recycled and let go */
+    int instance;        /* its number */
+    struct stake *stake; /* borrowed: its floor is left free, it is recycled and let go; NULL: nothing is shared */
+    size_t threads;
     enum worker_state state;
     struct child child;
     pid_t pid; /* of the last one, after its end too */
     int account;
     struct backoff backoff;
-    int false_starts;         /* deaths in a row before "ready" */
-    struct reading *readings; /* window of them, count in use */
-    size_t window, count;
+    int false_starts;   /* deaths in a row before "ready" */
+    struct hands hands; /* at most a page for each thread and a new one for each job */
     long last_id;
     uint64_t plan_asked, floor, comfort; /* bytes; what it was told last, what it has answered */
+    bool reduced;                        /* its plan is smaller than it is set up to */
     bool plan_open;                      /* "plan" was sent and is not answered yet */
     uint64_t documents, since_quiet;     /* finished; since nothing was in its hands */
     struct recycle recycle;
@@ -72,7 +68,9 @@ struct supervisor {
     struct worker_counts counts; /* since the pool was opened */
 };
 
-void supervisor_open(struct supervisor *supervisor, struct core *core, bool shared);
+/* For the instance of this number, with so many engine threads. */
+void supervisor_open(struct supervisor *supervisor, struct core *core, int instance, struct stake *stake,
+                     size_t threads);
 
 /*
  * Does what is due at now: starts the worker if it is wanted, tells it how many bytes it may plan with, pings and
@@ -87,17 +85,11 @@ int64_t supervisor_until(const struct supervisor *supervisor, bool wanted);
 /* What is to be polled; fd is -1 if nothing is. */
 struct pollfd supervisor_poll(const struct supervisor *supervisor);
 
-/*
- * Takes what has come: a message, which is passed on to its job, or the worker's end. A failure means that no page can
- * be read: ERR_NO_ENGINE, ERR_NO_MODEL, ERR_NO_MEMORY, ..., ERR_WORKER_CRASHED.
- */
-int supervisor_receive(struct supervisor *supervisor);
-
 /* Whether its plan may still change: it is not ready, or was asked for another one, or would be with so many bytes. */
 bool supervisor_is_planning(const struct supervisor *supervisor, uint64_t bytes);
 
-/* Whether it would take this page now; sends it the job's waiting bitmap. */
-bool supervisor_takes(const struct supervisor *supervisor, const struct sheet *sheet);
+/* Whether it would take the job's waiting bitmap now; sends it. */
+bool supervisor_takes(const struct supervisor *supervisor, const struct job *job);
 void supervisor_read(struct supervisor *supervisor, struct job *job);
 
 /* The engine that reads what is wanted so, with its version where it is the worker's own; NULL before "ready". Borrowed
@@ -115,6 +107,21 @@ void supervisor_relieve(struct supervisor *supervisor, const char *step);
 
 /* Lets it finish what is in its hands, then starts another one when there is work. */
 void supervisor_recycle(struct supervisor *supervisor, const char *reason);
+
+/*
+ * For pool/worker_inbox.c, which takes what the worker says. Notes in the flight recorder what has become of it;
+ * whether nothing was wanted of it at the last tick, nor is in its hands; lets it go for that.
+ */
+void supervisor_note(const struct supervisor *supervisor, const char *what);
+bool supervisor_is_idle(const struct supervisor *supervisor);
+void supervisor_let_idle_go(struct supervisor *supervisor, int64_t now);
+
+/* Likewise: it has gone, as it was to. */
+void supervisor_gone(struct supervisor *supervisor);
+
+/* Likewise: tells of an end that was not wanted, and plans the next start. how: why we end it; NULL: it ended by
+ * itself. ERR_WORKER_CRASHED if it has ended before it was ready again and again. */
+int supervisor_bury(struct supervisor *supervisor, const char *how);
 
 /* Nothing more will come: it may leave by itself. Without effect while something is in its hands. */
 void supervisor_let_go(struct supervisor *supervisor);

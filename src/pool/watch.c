@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "memory/guard.h"
 #include "pool/dump.h"
+#include "pool/instances.h"
 
 /* In the guard's thread: what the machine says, and our processes against the limit that was set for them. */
 static void sample(void *context, struct memory_reading *ret) {
@@ -34,13 +35,12 @@ void watch_stop(struct pool *pool) {
 }
 
 static void climb(struct pool *pool, const struct guard_event *event) {
-    struct supervisor *worker = pool->workers;
     switch (event->step) {
     case LADDER_TRIM:
-        supervisor_relieve(worker, "trim");
+        instances_relieve(pool, "trim");
         break;
     case LADDER_UNLOAD:
-        supervisor_relieve(worker, "unload");
+        instances_relieve(pool, "unload");
         break;
     case LADDER_HOLD:
         ledger_set_least_priority(pool->core.ledger, 0);
@@ -49,10 +49,10 @@ static void climb(struct pool *pool, const struct guard_event *event) {
         pool->shrunk = true;
         break;
     case LADDER_RELEASE:
-        supervisor_relieve(worker, "release");
+        instances_relieve(pool, "release");
         break;
     case LADDER_RESTART:
-        supervisor_recycle(worker, "memory is short");
+        instances_recycle(pool, "memory is short");
         break;
     default: /* the guard was told that there is nothing else to run on than the processor */
         break;

@@ -84,7 +84,15 @@ static int spawn(const char *name, int socket, pid_t *ret) {
     return error ? fail(ERR_PROCESS, "starting %s: %s", path, strerror(error)) : 0;
 }
 
-int child_start(const char *name, struct child *ret) {
+/* Of all threads that it may have started by now: it is alone in its process group (setpriority(2) of a process is of
+ * one thread). Raising the number needs no privilege; above the highest, the highest is meant. */
+static void lower_priority(pid_t pid, int nice) {
+    if (nice > 0) {
+        setpriority(PRIO_PGRP, (id_t)pid, getpriority(PRIO_PROCESS, 0) + nice);
+    }
+}
+
+int child_start(const char *name, int nice, struct child *ret) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         return fail(ERR_PROCESS, "starting %s: %s", name, strerror(errno));
@@ -97,6 +105,7 @@ int child_start(const char *name, struct child *ret) {
         return result;
     }
     add_own(child.pid);
+    lower_priority(child.pid, nice);
     child.pid_fd = pidfd_open(child.pid, 0);
     child.socket = take_fd(&ours);
     if (child.pid_fd < 0) {

@@ -24,8 +24,11 @@ struct obituary {
     long peak_kib;      /* largest resident set */
 };
 
-/* Starts name into *ret; the caller ends it with child_end(). ERR_PROCESS with the reason. */
-int child_start(const char *name, struct child *ret);
+/*
+ * Starts name into *ret, with a priority so much lower than ours as nice(1) counts it (0: ours); the caller ends it
+ * with child_end(). ERR_PROCESS with the reason.
+ */
+int child_start(const char *name, int nice, struct child *ret);
 
 /* Kills (if still there), waits, closes, zeroes *child. The obituary may be NULL. Never blocks for long. */
 void child_end(struct child *child, struct obituary *ret_obituary);

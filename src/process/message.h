@@ -6,11 +6,12 @@
  * front -> raster                               raster -> front
  *   open    + document descriptor                 opened  pages, format, warnings[] | failed  error, detail
  *           dpi (0: choose), max_pages, max_pixels
- *   page    page (from 1), bytes (granted for     page    page, bitmap fields, seconds, warnings[] + memfd
- *           drawing it; 0: no bound)              | page_needs  page, bytes: not drawn, ask again with so many
- *                                                 | page_failed  page, error, detail
- *   write   bytes (granted for all of the writing)  written | write_needs  bytes: all of it is to be done again
- *           + descriptor of an empty file             with so many, by another process | write_failed  error, detail
+ *   page    page (from 1), bytes (granted for     page    page, shrink, bitmap fields, seconds, warnings[] + memfd
+ *           drawing it; 0: no bound), shrink      | page_needs  page, bytes: not drawn, ask again with so many
+ *           (struct document, raster/kind.h)      | page_failed  page, error, detail
+ *   write   what (document/made.h), bytes (granted  written | write_needs  bytes: all of it is to be done again
+ *           for all of the writing) + descriptor      with so many, by another process | write_failed  error, detail
+ *           of an empty file
  *   text    + memfd (page_to_json, with words),     likewise
  *           pages in their order
  *   finish                                          finished  warnings[] | likewise
@@ -20,14 +21,16 @@
  *   share   what ("ledger", "recorder",           (no answer)
  *           "roster") + memfd
  *   setup   engine, models, version, threads,     ready   engine, engine_version, started (seconds since its start),
- *           account (of the worker), bytes (it            plan {}, floor, comfort (bytes; memory/plan.h)
- *           may plan with), model_idle (seconds),         missing {switch: why}, engines (installed, with
- *           residency (seconds), tiles, switches          commas)
- *           (table/switches.def: auto, on, off)   | failed  error, detail
+ *           instance (its number in the pool),            plan {}, floor, comfort (bytes; memory/plan.h)
+ *           account (of the worker), bytes (it            missing {switch: why}, engines (installed, with
+ *           may plan with), model_idle (seconds),         commas)
+ *           residency (seconds), tiles, switches  | failed  error, detail
+ *           (table/switches.def: auto, on, off)
  *   plan    bytes (it may plan with from now on)  plan    plan {}, floor, comfort | plan_failed  error, detail
- *   read    id, page, priority, words, check (it  page    id + memfd (page_to_json)
- *           is one), engine (null: its own),      | page_failed  id, error, detail
- *           tiles, switches, bitmap + memfd
+ *   read    id, page, priority, first (of its     page    id + memfd (page_to_json)
+ *           document), words, check (it is one),  | page_failed  id, error, detail
+ *           engine (null: its own), tiles,
+ *           switches, bitmap + memfd
  *   cancel  id                                    (the page is answered page_failed "interrupted", or page if it was
  *                                                 done already)
  *   relieve step ("trim", "unload", "release")    relieved  step, bytes (given back)
@@ -39,6 +42,8 @@
  *                                                 quiet   heap, kept, handles, deficit: whenever nothing is in hand any
  *                                                         more (bytes allocated, and freed but kept for the next run;
  *                                                         model handles, 0; bytes not given back)
+ *                                                 emptied left (bytes held beyond the opened engine): whenever the last
+ *                                                         model has gone because it was idle
  *   describe                                      description + memfd (JSON: cpu, engines, models, calibration)
  *   (end of file: leave)
  * "error" is a word of table/errors.def. Pages are answered in any order.

@@ -1,5 +1,6 @@
 #include "raster/book.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,10 +79,19 @@ void book_deflated(struct book *book, int number, const char *dictionary, const 
     book_stream_end(book);
 }
 
-static void choose_font(struct book *book) {
-    for (int i = 0; i < LETTERS_OBJECTS && book->font[i] == 0; i++) {
-        book->font[i] = book_number(book);
+static void add_fonts(struct book *book, unsigned fonts, struct buffer *dictionary) {
+    for (int i = 0; i < LETTERS_OBJECTS; i++) {
+        if (book->font[i] == 0 && letters_needs(&book->letters, i)) {
+            book->font[i] = book_number(book);
+        }
     }
+    buffer_add_string(dictionary, "/Font<<");
+    for (int i = 0; i < LETTERS_FONTS; i++) {
+        if (fonts & 1U << i) {
+            buffer_add_format(dictionary, "/%s %d 0 R", letters_name((enum letters_font)i), book->font[i]);
+        }
+    }
+    buffer_add_string(dictionary, ">>");
 }
 
 int book_page(struct book *book, const struct leaf *leaf) {
@@ -95,8 +105,7 @@ int book_page(struct book *book, const struct leaf *leaf) {
                       "/Resources<</XObject<</Page %d 0 R>>",
                       book->pages, leaf->width, leaf->height, stream, leaf->picture);
     if (leaf->text->length > 0) {
-        choose_font(book);
-        buffer_add_format(&dictionary, "/Font<</" BOOK_FONT " %d 0 R>>", book->font[0]);
+        add_fonts(book, leaf->fonts, &dictionary);
     }
     buffer_add_string(&dictionary, ">>");
     if (leaf->turn != 0) {
@@ -108,8 +117,11 @@ int book_page(struct book *book, const struct leaf *leaf) {
     return book->error ? fail(book->error, "%s", error_detail()) : 0;
 }
 
-static void write_font(struct book *book) {
-    for (int i = 0; i < LETTERS_OBJECTS && book->font[0] > 0; i++) {
+static void write_fonts(struct book *book) {
+    for (int i = 0; i < LETTERS_OBJECTS; i++) {
+        if (book->font[i] == 0) {
+            continue;
+        }
         struct buffer dictionary cleanup(buffer_done) = {0}, stream cleanup(buffer_done) = {0};
         letters_object(&book->letters, i, book->font, &dictionary, &stream);
         const char *text = dictionary.data ? dictionary.data : "";
@@ -127,7 +139,8 @@ static void write_end(struct book *book, int root) {
     uint64_t start = book->length;
     buffer_add_format(&end, "xref\n0 %d\n0000000000 65535 f \n", book->count + 1);
     for (int i = 0; i < book->count; i++) {
-        buffer_add_format(&end, "%010llu 00000 n \n", (unsigned long long)book->offsets[i]);
+        bool written = book->offsets[i] > 0; /* one of a page that cannot be drawn is free (7.5.4) */
+        buffer_add_format(&end, "%010llu %s \n", (unsigned long long)book->offsets[i], written ? "00000 n" : "65535 f");
     }
     buffer_add_format(&end, "trailer\n<</Size %d/Root %d 0 R>>\nstartxref\n%llu\n%%%%EOF\n", book->count + 1, root,
                       (unsigned long long)start);
@@ -135,7 +148,7 @@ static void write_end(struct book *book, int root) {
 }
 
 int book_end(struct book *book) {
-    write_font(book);
+    write_fonts(book);
     char *tree cleanup(drop_memory) =
         format("/Type/Pages/Count %zu/Kids[%s]", book->page_count, book->kids.data ? book->kids.data : "");
     char *catalog cleanup(drop_memory) = format("/Type/Catalog/Pages %d 0 R", book->pages);

@@ -20,7 +20,7 @@ struct book {
     struct buffer kids;
     size_t page_count;
     struct letters letters;
-    int font[LETTERS_OBJECTS]; /* numbers; the first 0: no page has text */
+    int font[LETTERS_OBJECTS]; /* numbers; 0: it is not needed yet */
     int error;                 /* the first: nothing is written after it */
 };
 
@@ -31,9 +31,8 @@ struct leaf {
     const char *placing; /* of the picture: the unit square's matrix, "W 0 0 H 0 0" */
     int turn;            /* degrees clockwise by which it is shown turned: a multiple of 90 */
     struct buffer *text; /* a content stream, empty: none */
+    unsigned fonts;      /* that it uses, as layer_add() has them */
 };
-
-#define BOOK_FONT "OctavoText" /* the name of the font on pages */
 
 /* The caller calls book_done(). */
 void book_begin(struct book *book, int fd);

@@ -17,7 +17,7 @@ static struct cost cost_of_png(const unsigned char *bytes, size_t length) {
     static const uint8_t samples[] = {[0] = 1, [2] = 3, [3] = 1, [4] = 4, [6] = 4}; /* 4: grey with alpha is expanded */
     uint32_t depth = length > 25 && bytes[24] < 8 ? bytes[24] : 8, type = length > 25 && bytes[25] <= 6 ? bytes[25] : 6;
     uint32_t decoded = decoded_bits(samples[type], depth);
-    return (struct cost){samples[type] * depth + decoded, decoded, type == 0 ? GREY : RGB};
+    return (struct cost){samples[type] * depth, decoded, type == 0 ? GREY : RGB};
 }
 
 /* Several scans: libjpeg keeps the coefficients of the whole picture, 16 bits each. */
@@ -26,7 +26,7 @@ static struct cost cost_of_jpeg(const unsigned char *bytes, size_t length) {
     uint32_t decoded = decoded_bits(jpeg.components, 8);
     bool kept = jpeg.progressive || jpeg.scanned < jpeg.components;
     uint32_t coefficients = kept ? (16 * jpeg.blocks + jpeg.most - 1) / jpeg.most : 0;
-    return (struct cost){decoded + coefficients, decoded, jpeg.components == 1 ? GREY : RGB};
+    return (struct cost){coefficients, decoded, jpeg.components == 1 ? GREY : RGB};
 }
 
 /* RFC 9649: of VP8X, bit 4 of the flags is alpha, which lossy pictures have in a plane of its own. */
@@ -34,14 +34,14 @@ static struct cost cost_of_webp(const unsigned char *bytes, size_t length) {
     enum { HEADER = 4096 };
     bool lossless = memmem(bytes, length < HEADER ? length : HEADER, "VP8L", 4) != NULL;
     bool alpha = length > 20 && memcmp(bytes + 12, "VP8X", 4) == 0 && (bytes[20] & 0x10);
-    return (struct cost){lossless ? 2 * WORD : alpha ? WORD + 8 : WORD, WORD, RGB};
+    return (struct cost){lossless ? WORD : alpha ? 8 : 0, WORD, RGB};
 }
 
 static struct cost cost_of_bmp(const unsigned char *bytes, size_t length) {
     bool core = length > 15 && bytes[14] == 12;
     size_t at = core ? 24 : 28;
     uint32_t bits = length > at && bytes[at] <= 8 ? bytes[at] : WORD;
-    return (struct cost){bits, bits, RGB};
+    return (struct cost){0, bits, RGB};
 }
 
 /* P2 and P5 may have 16 bits. */
@@ -49,12 +49,12 @@ static struct cost cost_of_pnm(const unsigned char *bytes, size_t length) {
     switch (length > 1 ? bytes[1] : '7') {
     case '1':
     case '4':
-        return (struct cost){1, 1, GREY};
+        return (struct cost){0, 1, GREY};
     case '2':
     case '5':
-        return (struct cost){16, 16, GREY};
+        return (struct cost){0, 16, GREY};
     default:
-        return (struct cost){WORD, WORD, RGB};
+        return (struct cost){0, WORD, RGB};
     }
 }
 
@@ -63,7 +63,7 @@ static struct cost cost_of_jpeg2000(const unsigned char *bytes, size_t length) {
     const unsigned char *siz = memmem(bytes, length, "\xff\x4f\xff\x51", 4);
     uint32_t components = siz && length - (size_t)(siz - bytes) > 41 && siz[40] == 0 ? siz[41] : 3;
     uint32_t decoded = components < 3 ? 8 : WORD;
-    return (struct cost){32 * components + decoded, decoded, components < 3 ? GREY : RGB};
+    return (struct cost){32 * components, decoded, components < 3 ? GREY : RGB};
 }
 
 struct cost cost_of(enum format format, const unsigned char *bytes, size_t length) {
@@ -81,26 +81,28 @@ struct cost cost_of(enum format format, const unsigned char *bytes, size_t lengt
     case FORMAT_JPEG2000:
         return cost_of_jpeg2000(bytes, length);
     default:
-        return (struct cost){8 + 8, 8, RGB}; /* GIF */
+        return (struct cost){8, 8, RGB}; /* GIF */
     }
 }
 
 struct cost cost_of_tiff(const struct tiff_page *page) {
     uint32_t bits = page->bits > 8 ? 16 : page->bits;
     if (page->samples == 1) {
-        return (struct cost){2 * bits, bits, page->palette ? RGB : GREY};
+        return (struct cost){bits, bits, page->palette ? RGB : GREY};
     }
     uint32_t stored = bits * (page->samples < 8 ? page->samples : 8);
-    return (struct cost){2 * WORD + 2 * stored, WORD, RGB};
+    return (struct cost){WORD + 2 * stored, WORD, RGB};
 }
 
-static uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-size_t cost_bytes(const struct cost *cost, uint64_t pixels, bool turned) {
-    uint32_t painting = turned ? cost->decoded + cost->drawn : larger(cost->decoded, cost->drawn);
-    uint64_t bits;
-    if (__builtin_mul_overflow(pixels, larger(cost->decoding, painting), &bits)) {
+size_t cost_bytes(const struct cost *cost, uint64_t pixels, uint32_t shrink, bool turned) {
+    uint64_t smaller = pixels / shrink / shrink, decoding, decoded, painting;
+    uint32_t painted = turned ? cost->decoded + cost->drawn : (uint32_t)larger(cost->decoded, cost->drawn);
+    if (__builtin_mul_overflow(pixels, cost->working, &decoding) ||
+        __builtin_mul_overflow(smaller, cost->decoded, &decoded) ||
+        __builtin_add_overflow(decoding, decoded, &decoding) || __builtin_mul_overflow(smaller, painted, &painting)) {
         return SIZE_MAX;
     }
-    return bits / 8 + FIXED_BYTES;
+    return larger(decoding, painting) / 8 + FIXED_BYTES;
 }

@@ -14,9 +14,9 @@
 
 /* Bits for each pixel. */
 struct cost {
-    uint32_t decoding; /* of all that a decoder holds at once */
-    uint32_t decoded;  /* of the picture when it is decoded */
-    uint32_t drawn;    /* of the bitmap */
+    uint32_t working; /* of what a decoder holds beside the picture */
+    uint32_t decoded; /* of the picture when it is decoded */
+    uint32_t drawn;   /* of the bitmap */
 };
 
 /* Of a file of one page; of a TIFF, of its page. */
@@ -24,9 +24,10 @@ struct cost cost_of(enum format format, const unsigned char *bytes, size_t lengt
 struct cost cost_of_tiff(const struct tiff_page *page);
 
 /*
- * Bytes for a page of so many pixels, its bitmap included. turned: its rows become columns or run from right to left,
+ * Bytes for a page of so many pixels, its bitmap included. shrink: it is decoded so many times smaller each way, which
+ * spares nothing of what the decoder holds beside it. turned: its rows become columns or run from right to left,
  * so that all of the bitmap is written to before the decoded rows can be given back. SIZE_MAX if they overflow.
  */
-size_t cost_bytes(const struct cost *cost, uint64_t pixels, bool turned);
+size_t cost_bytes(const struct cost *cost, uint64_t pixels, uint32_t shrink, bool turned);
 
 #endif

@@ -17,7 +17,7 @@ struct flate {
     unsigned char piece[PIECE_BYTES];
 };
 
-int flate_new(flate_sink *sink, void *context, struct flate **ret) {
+int flate_new(enum flate_effort effort, flate_sink *sink, void *context, struct flate **ret) {
     void *memory;
     int result = try_alloc(1, sizeof(struct flate), &memory);
     if (result != 0) {
@@ -25,7 +25,7 @@ int flate_new(flate_sink *sink, void *context, struct flate **ret) {
     }
     struct flate *flate = memory;
     *flate = (struct flate){.sink = sink, .context = context};
-    if (deflateInit(&flate->stream, Z_BEST_COMPRESSION) != Z_OK) {
+    if (deflateInit(&flate->stream, (int)effort) != Z_OK) {
         free(flate);
         return fail(ERR_NO_MEMORY, "starting zlib");
     }
@@ -81,10 +81,12 @@ static int add_to_buffer(void *context, const void *bytes, size_t length) {
 
 int flate_all(const void *bytes, size_t length, struct buffer *to) {
     struct flate *flate cleanup(flate_drop) = NULL;
-    int result = flate_new(add_to_buffer, to, &flate);
+    int result = flate_new(FLATE_BEST, add_to_buffer, to, &flate);
     if (result != 0 || !flate) {
         return result;
     }
     result = flate_add(flate, bytes, length);
     return result ? result : flate_end(flate);
 }
+
+uint32_t flate_sum(uint32_t sum, const void *bytes, size_t length) { return (uint32_t)crc32_z(sum, bytes, length); }

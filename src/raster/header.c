@@ -123,6 +123,18 @@ static bool bmp_size(const unsigned char *bytes, size_t length, struct size *ret
     return true;
 }
 
+bool header_bmp_is_cut(const unsigned char *bytes, size_t length) {
+    struct size size;
+    if (length < 34 || !bmp_size(bytes, length, &size)) {
+        return false;
+    }
+    bool core = little(bytes + 14, 4) == 12;
+    uint64_t bits = core ? little(bytes + 24, 2) : little(bytes + 28, 2), kind = core ? 0 : little(bytes + 30, 4);
+    bool plain = kind == 0 || kind == 3; /* BI_RGB, BI_BITFIELDS */
+    uint64_t row = (size.width * bits + 31) / 32 * 4, start = little(bytes + 10, 4);
+    return plain && bits <= 32 && row > 0 && (length < start || (length - start) / row < size.height);
+}
+
 /* The next number of a PNM header, past blanks and comments. */
 static bool pnm_number(const unsigned char *bytes, size_t length, size_t *at, uint64_t *ret) {
     while (*at < length && (is_blank(bytes[*at]) || bytes[*at] == '#')) {

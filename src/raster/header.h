@@ -31,6 +31,9 @@ const char *header_word(enum format format);
 int header_size(enum format format, const unsigned char *bytes, size_t length, uint64_t *ret_width,
                 uint64_t *ret_height);
 
+/* Whether a BMP without compression ends before its pixels do: what it lacks is decoded as if it was there. */
+bool header_bmp_is_cut(const unsigned char *bytes, size_t length);
+
 /* The part of a JPEG, PNG or WebP that holds its Exif block (of a JPEG: all of it). False if there is none. */
 bool header_exif(enum format format, const unsigned char *bytes, size_t length, const unsigned char **ret,
                  size_t *ret_length);

@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdint.h>
-#include <stdlib.h>
+
+#include "base/replace_heap.h"
 
 static struct {
     size_t held, start, peak, missing; /* start: what was held at heap_bound() */
@@ -105,13 +106,6 @@ bool heap_take(size_t bytes) {
 
 void heap_give(size_t bytes) { uncount(bytes); }
 
-/* glibc's own, which it exports for those who define malloc() themselves. */
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *block, size_t size);
-extern void *__libc_memalign(size_t alignment, size_t size);
-extern void __libc_free(void *block);
-
 /* What became of a request that admit() let pass: the address space may be exhausted all the same. */
 static void *taken(void *block, size_t wanted) {
     if (block) {
@@ -165,14 +159,6 @@ static void bounded_free(void *block) {
     __libc_free(block);
 }
 
-/* The family that this process calls, and all libraries in it. */
-#define REPLACE(name) __typeof__(name) name __attribute__((alias("bounded_" #name)))
-REPLACE(malloc);
-REPLACE(calloc);
-REPLACE(free);
-REPLACE(realloc);
-REPLACE(memalign);
-REPLACE(posix_memalign);
-__typeof__(aligned_alloc) aligned_alloc __attribute__((alias("bounded_memalign")));
+REPLACE_HEAP(bounded);
 
 #endif

@@ -24,6 +24,11 @@ struct limits {
 struct document {
     const char *format; /* "pdf", "png", ...: borrowed for ever */
     uint32_t pages;     /* at least 1 */
+    /*
+     * Set before need() and page(): pages are to be drawn so many times smaller each way (a power of two up to
+     * BITMAP_SHRINK_MOST; 1 or 0: as they are) where the kind can, for lack of memory. It notes those that it did.
+     */
+    uint32_t shrink;
 };
 
 /*

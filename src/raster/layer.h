@@ -18,14 +18,16 @@ struct placing {
 
 struct layer {
     struct letters *letters;
-    const char *font; /* its name in the page's resources */
     struct placing placing;
     /* Whether the page shows this text already; NULL: it shows none. */
     bool (*shown)(void *context, const struct line *line, const struct word *word);
     void *context;
 };
 
-/* Adds the stream, which leaves the state of drawing as it was; nothing if there is no word to be added. */
-void layer_add(const struct layer *layer, const struct page *page, struct buffer *to);
+/*
+ * Adds the stream, which leaves the state of drawing as it was; nothing if there is no word to be added. Returns the
+ * fonts that it uses, 1 << enum letters_font each.
+ */
+unsigned layer_add(const struct layer *layer, const struct page *page, struct buffer *to);
 
 #endif

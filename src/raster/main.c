@@ -12,10 +12,12 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "document/made.h"
 #include "process/child.h"
 #include "process/message.h"
 #include "raster/confine.h"
 #include "raster/kind.h"
+#include "raster/show.h"
 #include "raster/source.h"
 
 /* By how much a grant that was too small has to grow at least. */
@@ -28,8 +30,10 @@ struct raster {
     struct source source;
     const struct document_kind *kind;
     struct document *document; /* NULL until opened */
-    int output;                /* the PDF being written; -1: none */
-    uint64_t granted;          /* bytes for writing it */
+    enum made made;            /* what is being written */
+    int output;                /* the file of it; -1: none */
+    uint64_t granted, needs;   /* bytes for writing it; that are known to be needed, where these are more */
+    struct notes notes;        /* about what is written, told at its end */
 };
 
 static int read_limits(const struct json *request, struct limits *ret) {
@@ -99,7 +103,7 @@ static int answer_open(struct raster *raster, const struct json *request, int fd
 
 /* A page asked for and what came of it. */
 struct request {
-    int64_t number;
+    int64_t number, shrink;
     uint64_t granted, needs; /* needs: 0, or bytes without which it is not drawn */
     struct bitmap bitmap;
     int fd;
@@ -129,6 +133,10 @@ static int draw_granted(struct raster *raster, struct request *request, struct n
     if (request->number < 1 || request->number > raster->document->pages) {
         return fail(ERR_PAGE_RANGE, "page %lld of %u", (long long)request->number, raster->document->pages);
     }
+    if (request->shrink < 1 || request->shrink > BITMAP_SHRINK_MOST || (request->shrink & (request->shrink - 1)) != 0) {
+        return fail(ERR_PROTOCOL, "a page that is %lld times smaller", (long long)request->shrink);
+    }
+    raster->document->shrink = (uint32_t)request->shrink;
     confine_begin(request->granted);
     notes_listen();
     int result = draw_page(raster, request, notes);
@@ -155,7 +163,10 @@ static int answer_needs(const struct request *request, int socket) {
 
 static int answer_page(struct raster *raster, const struct json *body, int socket) {
     struct notes notes cleanup(notes_done) = {0};
-    struct request request = {.number = json_int(body, "page", 0), .granted = bytes_of(body), .fd = -1};
+    struct request request = {.number = json_int(body, "page", 0),
+                              .shrink = json_int(body, "shrink", 1),
+                              .granted = bytes_of(body),
+                              .fd = -1};
     int64_t start = clock_now();
     fail(0, "%s", "");
     int result = draw_granted(raster, &request, &notes);
@@ -169,6 +180,7 @@ static int answer_page(struct raster *raster, const struct json *body, int socke
     struct json *answer cleanup(json_drop) = json_object_new();
     json_set_string(answer, "op", "page");
     json_set_int(answer, "page", request.number);
+    json_set_int(answer, "shrink", request.shrink);
     bitmap_to_json(&request.bitmap, answer);
     json_set_real(answer, "seconds", clock_seconds(clock_now() - start), 6);
     notes_to_json(&notes, answer);
@@ -186,10 +198,14 @@ static int begin_writing(struct raster *raster, const struct json *request, int 
     if (!may_write(raster, true) || *fd < 0) {
         return fail(ERR_PROTOCOL, "writing out of turn, or without a file");
     }
+    raster->made = made_of(json_string(request, "what"));
+    if (raster->made == MADE_NONE) {
+        return fail(ERR_PROTOCOL, "nothing that can be written");
+    }
     raster->output = take_fd(fd);
     raster->granted = bytes_of(request);
     confine_begin(raster->granted);
-    return raster->kind->write_begin(raster->document, raster->output, notes);
+    return raster->made == MADE_PDF ? raster->kind->write_begin(raster->document, raster->output, notes) : 0;
 }
 
 /* A page's result, as the worker wrote it. */
@@ -215,40 +231,55 @@ static int write_page(struct raster *raster, int fd, struct notes *notes) {
     if (result == 0 && page.number > raster->document->pages) {
         result = fail(ERR_PAGE_RANGE, "page %u of %u", page.number, raster->document->pages);
     }
-    return result ? result : raster->kind->write_page(raster->document, &page, notes);
+    if (result != 0) {
+        return result;
+    }
+    return raster->made == MADE_PDF ? raster->kind->write_page(raster->document, &page, notes)
+                                    : show_page(raster->kind, raster->document, &page, raster->made, raster->output,
+                                                raster->granted, &raster->needs);
 }
 
 static int end_writing(struct raster *raster, struct notes *notes) {
     if (!may_write(raster, false)) {
         return fail(ERR_PROTOCOL, "the end of writing out of turn");
     }
-    int result = raster->kind->write_end(raster->document, notes);
+    int result = raster->made == MADE_PDF ? raster->kind->write_end(raster->document, notes) : 0;
     drop_fd(&raster->output);
     return result;
 }
 
+/* Bytes to ask for; 0: the grant was enough. */
+static uint64_t bytes_needed(const struct raster *raster) {
+    size_t missing = heap_use().missing;
+    uint64_t least = raster->granted + STEP_BYTES, guess = missing + missing / 2;
+    guess = guess > least ? guess : least;
+    return missing > 0 && guess > raster->needs ? guess : raster->needs;
+}
+
 /* After one that failed the front ends this process: it may be asked for the same with a larger grant. */
 static int answer_write(struct raster *raster, const char *op, const struct json *request, int *fd, int socket) {
-    struct notes notes cleanup(notes_done) = {0};
     struct json *answer cleanup(json_drop) = json_object_new();
+    const bool ends = strcmp(op, "finish") == 0;
     fail(0, "%s", "");
     notes_listen();
-    int result = strcmp(op, "write") == 0  ? begin_writing(raster, request, fd, &notes)
-                 : strcmp(op, "text") == 0 ? write_page(raster, *fd, &notes)
-                                           : end_writing(raster, &notes);
-    size_t missing = heap_use().missing;
-    notes_heard(&notes);
-    if (missing > 0) {
-        uint64_t least = raster->granted + STEP_BYTES, guess = missing + missing / 2;
+    int result = strcmp(op, "write") == 0  ? begin_writing(raster, request, fd, &raster->notes)
+                 : strcmp(op, "text") == 0 ? write_page(raster, *fd, &raster->notes)
+                                           : end_writing(raster, &raster->notes);
+    uint64_t needed = bytes_needed(raster);
+    notes_heard(ends ? &raster->notes : NULL); /* of decoding a page it was told when the page was read */
+    if (needed > 0) {
         json_set_string(answer, "op", "write_needs");
-        json_set_int(answer, "bytes", (int64_t)(guess > least ? guess : least));
+        json_set_int(answer, "bytes", (int64_t)needed);
         return message_send(socket, answer, -1);
     }
     if (result != 0) {
         return message_send_failure(socket, "write_failed", NULL, 0, result, error_detail());
     }
-    json_set_string(answer, "op", strcmp(op, "finish") == 0 ? "finished" : "written");
-    notes_to_json(&notes, answer);
+    json_set_string(answer, "op", ends ? "finished" : "written");
+    if (ends) {
+        notes_to_json(&raster->notes, answer);
+        notes_done(&raster->notes);
+    }
     return message_send(socket, answer, -1);
 }
 
@@ -301,5 +332,6 @@ int main(void) {
         raster.kind->close(&raster.document);
     }
     source_drop(&raster.source);
+    notes_done(&raster.notes);
     return result == ERR_CLOSED ? 0 : error_exit_status(result);
 }

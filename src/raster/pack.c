@@ -200,7 +200,7 @@ static int pack_pixels(struct book *book, int number, const struct packing *pack
     int length_number = book_number(book);
     size_t row = packing->stride + 1;
     int result = try_alloc(row, FILTERS + 1, &rows);
-    result = result ? result : flate_new(add_to_book, book, &flate);
+    result = result ? result : flate_new(FLATE_BEST, add_to_book, book, &flate);
     if (result != 0 || !rows) {
         return result;
     }

@@ -104,11 +104,21 @@ static int open_picture(const unsigned char *bytes, size_t length, const struct 
     return result;
 }
 
+/* How many times smaller it is drawn: libjpeg can leave out frequencies (libjpeg.txt, "scale_num"). */
+static uint32_t shrink_of(const struct picture *picture) {
+    return picture->format == FORMAT_JPEG && picture->document.shrink > 1 ? picture->document.shrink : 1;
+}
+
+static void note_damage(struct notes *notes) { notes_add(notes, "the picture is damaged: parts of it may be missing"); }
+
 static PIX *decode_jpeg(const struct picture *picture, struct notes *notes) {
-    l_int32 remarks = 0;
-    PIX *pix = pixReadMemJpeg(picture->bytes, picture->length, 0, 1, &remarks, L_JPEG_CONTINUE_WITH_BAD_DATA);
+    l_int32 remarks = 0, shrink = (l_int32)shrink_of(picture);
+    PIX *pix = pixReadMemJpeg(picture->bytes, picture->length, 0, shrink, &remarks, L_JPEG_CONTINUE_WITH_BAD_DATA);
+    if (pix && shrink > 1) {
+        notes_add(notes, "drawn at 1/%d of its size, to fit the memory: small text may be lost", shrink);
+    }
     if (pix && remarks > 0) {
-        notes_add(notes, "the picture is damaged: parts of it may be missing");
+        note_damage(notes);
     }
     return pix;
 }
@@ -293,6 +303,13 @@ static int refuse(const struct picture *picture, uint32_t number) {
     return fail(ERR_CORRUPT, "the pixels of the %s cannot be decoded", picture->document.format);
 }
 
+/* Whether the picture ends before all of its pixels, where MuPDF reads what there is and says nothing. */
+static bool is_cut(const struct picture *picture, uint32_t number) {
+    return picture->format == FORMAT_TIFF
+               ? tiff_is_short(picture->bytes, picture->length, &picture->tiff.pages[number - 1])
+               : picture->format == FORMAT_BMP && header_bmp_is_cut(picture->bytes, picture->length);
+}
+
 /* Whether MuPDF has a decoder of its own for the format, not the library that leptonica has just failed with. */
 static bool second_opinion(enum format format) {
     return format == FORMAT_PNG || format == FORMAT_TIFF || format == FORMAT_JPEG2000 || format == FORMAT_BMP ||
@@ -322,14 +339,14 @@ static int need_of_picture(struct document *document, uint32_t number, struct no
     (void)notes;
     if (picture->format != FORMAT_TIFF) {
         struct cost cost = cost_of(picture->format, picture->bytes, picture->length);
-        *ret = cost_bytes(&cost, picture->pixels, picture_orientation(picture) != 1);
+        *ret = cost_bytes(&cost, picture->pixels, shrink_of(picture), picture_orientation(picture) != 1);
         return 0;
     }
     const struct tiff_page *page = &picture->tiff.pages[number - 1];
     int result = check_size(picture, page->width, page->height);
     if (result == 0) {
         struct cost cost = cost_of_tiff(page);
-        *ret = cost_bytes(&cost, page->width * page->height, false);
+        *ret = cost_bytes(&cost, page->width * page->height, 1, false);
     }
     return result;
 }
@@ -351,6 +368,9 @@ int picture_page(struct document *document, uint32_t number, struct notes *notes
     if (!pix && heap_use().missing > 0) {
         return fail(ERR_NO_MEMORY, "decoding the %s takes more than was granted", picture->document.format);
     }
+    if (!pix && is_cut(picture, number)) {
+        note_damage(notes);
+    }
     if (!pix) {
         return decode_again(picture, number, ret_bitmap, ret_fd);
     }
@@ -360,7 +380,7 @@ int picture_page(struct document *document, uint32_t number, struct notes *notes
         result = paint(pix, picture_orientation(picture), &canvas);
     }
     if (result == 0) {
-        canvas.bitmap.dpi = resolution(pix);
+        canvas.bitmap.dpi = resolution(pix) / (float)shrink_of(picture);
         result = canvas_finish(&canvas, ret_bitmap, ret_fd);
     }
     return result;

@@ -216,17 +216,17 @@ static int write_page(struct picture *picture, uint32_t number, const struct pag
     double scale = plate.dpi > 0 ? 72 / (double)plate.dpi : LONGEST_SIDE / side;
     double width = plate.width * scale, height = plate.height * scale;
     struct buffer text cleanup(buffer_done) = {0};
+    unsigned fonts = 0;
     if (page) {
         const struct layer layer = {
             .letters = &book->letters,
-            .font = BOOK_FONT,
             .placing = {.a = width / page->width, .d = -height / page->height, .f = height},
         };
-        layer_add(&layer, page, &text);
+        fonts = layer_add(&layer, page, &text);
     }
     char *placing cleanup(drop_memory) = placing_of(plate.orientation, width, height);
     int turn = page ? (360 - page->angle) % 360 : 0;
-    return book_page(book, &(struct leaf){width, height, plate.number, placing, turn, &text});
+    return book_page(book, &(struct leaf){width, height, plate.number, placing, turn, &text, fonts});
 }
 
 /* Writes pages without text up to number: one that cannot be drawn is left out. */

@@ -10,12 +10,22 @@ enum tag {
     TAG_WIDTH = 256,
     TAG_HEIGHT = 257,
     TAG_BITS = 258,
+    TAG_COMPRESSION = 259,
     TAG_PHOTOMETRIC = 262,
     TAG_SAMPLES = 277,
+    TAG_STRIP_SIZES = 279,
     TAG_PLANAR = 284,
+    TAG_TILE_SIZES = 325,
 };
 
-enum { SUBFILE_REDUCED = 1, PHOTOMETRIC_PALETTE = 3, PLANAR_SEPARATE = 2, MAX_ENTRIES = 4096, MAX_PAGES = 65535 };
+enum {
+    COMPRESSION_NONE = 1,
+    SUBFILE_REDUCED = 1,
+    PHOTOMETRIC_PALETTE = 3,
+    PLANAR_SEPARATE = 2,
+    MAX_ENTRIES = 4096,
+    MAX_PAGES = 65535
+};
 
 struct reader {
     const unsigned char *bytes;
@@ -35,21 +45,25 @@ static uint64_t number_at(const struct reader *reader, uint64_t offset, size_t s
     return value;
 }
 
-/* The first value of an entry, be it in the entry itself or, where several do not fit, elsewhere. */
-static uint64_t entry_value(const struct reader *reader, uint64_t entry) {
+static uint64_t value_count(const struct reader *reader, uint64_t entry) {
+    return number_at(reader, entry + 4, reader->big_tiff ? 8 : 4);
+}
+
+/* Value i of an entry, be it in the entry itself or, where not all of them fit, elsewhere; 0 where there is none. */
+static uint64_t value_at(const struct reader *reader, uint64_t entry, uint64_t i) {
     static const size_t sizes[] = {[1] = 1, [3] = 2, [4] = 4, [13] = 4, [16] = 8};
     size_t word = reader->big_tiff ? 8 : 4;
-    uint64_t type = number_at(reader, entry + 2, 2), count = number_at(reader, entry + 4, word);
-    size_t size = type < array_length(sizes) ? sizes[type] : 0;
+    uint64_t type = number_at(reader, entry + 2, 2), count = value_count(reader, entry);
+    size_t size = type < array_length(sizes) && i < count ? sizes[type] : 0;
     uint64_t place = entry + 4 + word;
     if (size > 0 && count > word / size) {
         place = number_at(reader, place, word);
     }
-    return number_at(reader, place, size);
+    return number_at(reader, place + i * size, size);
 }
 
 static void note_entry(const struct reader *reader, uint64_t entry, struct tiff_page *page) {
-    uint64_t value = entry_value(reader, entry);
+    uint64_t value = value_at(reader, entry, 0);
     switch (number_at(reader, entry, 2)) {
     case TAG_SUBFILE_TYPE:
         page->reduced = value & SUBFILE_REDUCED;
@@ -62,6 +76,13 @@ static void note_entry(const struct reader *reader, uint64_t entry, struct tiff_
         break;
     case TAG_BITS:
         page->bits = (uint32_t)value;
+        break;
+    case TAG_COMPRESSION:
+        page->packed = value != COMPRESSION_NONE;
+        break;
+    case TAG_STRIP_SIZES:
+    case TAG_TILE_SIZES:
+        page->sizes = entry;
         break;
     case TAG_PHOTOMETRIC:
         page->palette = value == PHOTOMETRIC_PALETTE;
@@ -124,9 +145,14 @@ static void cut_repeated(struct tiff_chain *chain) {
     }
 }
 
-static int open_reader(const unsigned char *bytes, size_t length, struct reader *ret_reader, uint64_t *ret_first) {
+static struct reader reader_of(const unsigned char *bytes, size_t length) {
     struct reader reader = {.bytes = bytes, .length = length, .big_endian = length > 0 && bytes[0] == 'M'};
     reader.big_tiff = number_at(&reader, 2, 2) == 43;
+    return reader;
+}
+
+static int open_reader(const unsigned char *bytes, size_t length, struct reader *ret_reader, uint64_t *ret_first) {
+    struct reader reader = reader_of(bytes, length);
     *ret_first = reader.big_tiff ? number_at(&reader, 8, 8) : number_at(&reader, 4, 4);
     *ret_reader = reader;
     return *ret_first == 0 ? fail(ERR_CORRUPT, "a TIFF without a page") : 0;
@@ -187,6 +213,15 @@ int tiff_walk(const unsigned char *bytes, size_t length, uint32_t limit, struct 
     }
     *ret = chain;
     return 0;
+}
+
+bool tiff_is_short(const unsigned char *bytes, size_t length, const struct tiff_page *page) {
+    struct reader reader = reader_of(bytes, length);
+    uint64_t count = page->sizes ? value_count(&reader, page->sizes) : 0, have = 0;
+    for (uint64_t i = 0; i < count && i < length; i++) {
+        have += value_at(&reader, page->sizes, i);
+    }
+    return !page->packed && have < (page->width * page->samples * page->bits + 7) / 8 * page->height;
 }
 
 int tiff_starting_at(const unsigned char *bytes, size_t length, uint64_t offset, unsigned char **ret) {

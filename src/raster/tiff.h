@@ -15,6 +15,8 @@ struct tiff_page {
     uint32_t bits, samples; /* bits of a sample, samples of a pixel */
     bool palette;           /* samples are numbers of colours */
     bool planar;            /* a plane for each sample */
+    bool packed;            /* its pixels are compressed */
+    uint64_t sizes;         /* the entry that says how many bytes its strips or tiles have; 0: none */
     bool reduced;           /* a smaller copy of another page */
 };
 
@@ -30,6 +32,9 @@ struct tiff_chain {
  * (thumbnails) are left out unless there is nothing else. ERR_CORRUPT if there is no page; ERR_NO_MEMORY.
  */
 int tiff_walk(const unsigned char *bytes, size_t length, uint32_t limit, struct tiff_chain *ret);
+
+/* Whether the page's pixels are not compressed and take more bytes than it has. */
+bool tiff_is_short(const unsigned char *bytes, size_t length, const struct tiff_page *page);
 
 /*
  * A copy of the file whose first page is the one at offset; the caller frees it. Only for files below 4 GiB that are no

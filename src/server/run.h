@@ -3,6 +3,7 @@
 #define OCTAVO_SERVER_RUN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "api/api.h"
@@ -34,11 +35,14 @@ struct run {
 struct run *run_new(const struct options *options);
 void run_free(struct run *run);
 
+/* Takes it out of a list of so many runs, which keeps its order. */
+void run_leave(struct run **runs, size_t *count, const struct run *run);
+
 /* Makes run->wish, what is wanted beyond the settings, part of what the job is told. ERR_BAD_REQUEST. */
 int run_apply_wish(struct run *run);
 
-/* The searchable PDF, where the wish asks for it, is written into a file of the task's, or one without a name.
+/* What the wish asks to be made of the document is written into files of the task's, or ones without a name.
  * ERR_DISK_FULL, ERR_STORE. */
-int run_want_pdf(struct run *run, struct blobs *blobs, const struct wish *wish);
+int run_want_editions(struct run *run, struct blobs *blobs, const struct wish *wish);
 
 #endif

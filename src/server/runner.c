@@ -16,36 +16,11 @@
 
 static const int64_t SECOND = 1000000000;
 enum {
-    MOST_WAITING = 64,    /* that are to be read at once */
     TURN_SECONDS = 5,     /* a document that takes longer makes room for one that waits */
     FORGIVEN_CRASHES = 1, /* of a task's rasters */
-    FIRST_PAUSE = 1,      /* seconds after a failure of all */
-    LONGEST_PAUSE = 30,
 };
 
-/* Trouble */
-
-/* Nothing is begun for a while; told once for each kind of trouble. */
-static void pause_for(struct runner *runner, int error, const char *detail) {
-    char *copy = copy_string(detail);
-    if (runner->trouble != error) {
-        log_line(LOG_ERROR, "%s: %s; %s", error_sentence(error), copy, error_advice(error));
-        runner->pause = FIRST_PAUSE;
-    } else if (runner->pause < LONGEST_PAUSE) {
-        runner->pause *= 2;
-    }
-    runner->trouble = error;
-    free(runner->trouble_detail);
-    runner->trouble_detail = copy;
-    runner->resume_at = clock_now() + runner->pause * SECOND;
-}
-
-static void all_is_well(struct runner *runner) {
-    if (runner->trouble != 0) {
-        log_line(LOG_INFO, "work goes on: %s", error_sentence(runner->trouble));
-        runner->trouble = 0;
-    }
-}
+/* Readiness */
 
 static void add_reason(struct json *reasons, int error, const char *detail) {
     struct json *reason = json_object_new();
@@ -58,11 +33,11 @@ static void add_reason(struct json *reasons, int error, const char *detail) {
 /* The disk is tried here as well: where nothing is to be read, only clients would find out. */
 void runner_add_reasons(void *context, struct json *reasons) {
     const struct runner *runner = context;
-    int error = runner->draining || runner->trouble ? 0 : blobs_check(tasks_blobs(runner->tasks));
+    int error = runner->draining || runner->trouble.error ? 0 : blobs_check(tasks_blobs(runner->tasks));
     if (runner->draining) {
         add_reason(reasons, ERR_DRAINING, "");
-    } else if (runner->trouble) {
-        add_reason(reasons, runner->trouble, runner->trouble_detail);
+    } else if (runner->trouble.error) {
+        add_reason(reasons, runner->trouble.error, runner->trouble.detail);
     } else if (error != 0) {
         add_reason(reasons, error, error_detail());
     }
@@ -74,16 +49,6 @@ static void add_to_pool(struct runner *runner, struct run *run, struct lease *le
     run->job->owner = run;
     runner->runs[runner->run_count++] = run;
     pool_add(&runner->pool, run->job, lease);
-}
-
-/* Takes it out of a list of runs, which keeps its order. */
-static void leave(struct run **runs, size_t *count, const struct run *run) {
-    for (size_t i = 0; i < *count; i++) {
-        if (runs[i] == run) {
-            memmove(&runs[i], &runs[i + 1], (--*count - i) * sizeof(struct run *));
-            break;
-        }
-    }
 }
 
 /* Beginning a task */
@@ -101,7 +66,7 @@ static int open_task(struct runner *runner, struct run *run) {
     result = result ? result : run_apply_wish(run);
     result = result ? result : blobs_read(tasks_blobs(runner->tasks), task->row.id, &fd);
     result = result ? result : job_new_open(name, fd, &run->job_wish, &run->job);
-    result = result ? result : run_want_pdf(run, tasks_blobs(runner->tasks), &run->wish);
+    result = result ? result : run_want_editions(run, tasks_blobs(runner->tasks), &run->wish);
     return result ? result : tasks_done_pages(runner->tasks, task, skip_page, run);
 }
 
@@ -114,7 +79,7 @@ static void end_task(struct runner *runner, struct task *task, const struct task
     task->owner = NULL;
     int result = tasks_finish(runner->tasks, task, end);
     if (result != 0) {
-        pause_for(runner, result, error_detail());
+        trouble_note(&runner->trouble, result, error_detail());
     }
 }
 
@@ -123,7 +88,7 @@ static void begin_task(struct runner *runner) {
     struct task *task;
     int result = tasks_next(runner->tasks, &task);
     if (result != 0) {
-        pause_for(runner, result, error_detail());
+        trouble_note(&runner->trouble, result, error_detail());
         return;
     }
     struct run *run = run_new(runner->options);
@@ -144,102 +109,22 @@ static void begin_task(struct runner *runner) {
         end_task(runner, task, &(struct task_end){.error = result, .detail = detail});
     } else {
         tasks_return(runner->tasks, task);
-        pause_for(runner, result, detail);
+        trouble_note(&runner->trouble, result, detail);
     }
 }
 
 /* Documents that somebody waits for */
-
-static void answer_direct(struct direct *direct, int error, const char *detail) {
-    direct->owner = NULL;
-    direct->error = error;
-    direct->detail = copy_string(detail);
-    api_direct_over(direct);
-}
-
-/* It does not wait for its lease any more. */
-static void stop_waiting(struct runner *runner, struct run *run) {
-    leave(runner->waiting, &runner->waiting_count, run);
-    pool_release(&runner->pool, &run->lease);
-    run_free(run);
-}
-
-static void refuse_waiting(struct runner *runner, int error, const char *detail) {
-    while (runner->waiting_count > 0) {
-        struct run *run = runner->waiting[0];
-        struct direct *direct = run->direct;
-        stop_waiting(runner, run);
-        answer_direct(direct, error, detail);
-    }
-}
-
-/* 0, 1 while it waits, an error: as pool_acquire(). */
-static int ask_for_direct(struct runner *runner, struct run *run) {
-    const struct direct *direct = run->direct;
-    int64_t seconds = direct->wish->deadline;
-    const struct lease_wish wish = {.device = wish_device(direct->wish),
-                                    .place = {.priority = direct->wish->priority, .since = direct->since},
-                                    .deadline = seconds > 0 ? direct->since + seconds * SECOND : INT64_MAX};
-    return pool_acquire(&runner->pool, &wish, &run->lease);
-}
 
 int runner_begin_direct(void *context, struct direct *direct) {
     struct runner *runner = context;
     if (runner->draining) { /* since the document began to come */
         return fail(ERR_DRAINING, "%s", "");
     }
-    if (runner->waiting_count == MOST_WAITING) {
-        return fail(ERR_BUSY, "%d documents wait to be read at once", MOST_WAITING);
-    }
-    if (runner->trouble && clock_now() < runner->resume_at) { /* then it is tried, whoever asks */
-        return fail(runner->trouble, "%s", runner->trouble_detail);
-    }
-    struct run *run = run_new(runner->options);
-    run->direct = direct;
-    wish_copy(direct->wish, &run->wish);
-    int result = run_apply_wish(run);
-    result = result ? result : ask_for_direct(runner, run);
-    if (result < 0) {
-        run_free(run);
-        return result;
-    }
-    direct->owner = run;
-    runner->waiting[runner->waiting_count++] = run;
-    return 0;
+    return directs_add(&runner->directs, direct);
 }
 
 void runner_end_direct(void *context, struct direct *direct) {
-    struct runner *runner = context;
-    struct run *run = direct->owner;
-    direct->owner = NULL;
-    if (run && run->job) {
-        run->direct = NULL;
-        pool_cancel(&runner->pool, run->job, ERR_INTERRUPTED, "nobody waits for it any more");
-    } else if (run) {
-        stop_waiting(runner, run);
-    } else if (direct->job) {
-        job_release(direct->job, &runner->pool.core);
-        job_free(&direct->job);
-    }
-}
-
-/* What is left of its time is for reading it; its lease is held. */
-static void begin_direct(struct runner *runner, struct run *run, int64_t now) {
-    struct direct *direct = run->direct;
-    int result = job_new_open("a document sent to /v1/ocr", direct->fd, &run->job_wish, &run->job);
-    result = result ? result : run_want_pdf(run, tasks_blobs(runner->tasks), direct->wish);
-    if (result != 0) {
-        job_free(&run->job);
-        stop_waiting(runner, run);
-        answer_direct(direct, result, error_detail());
-        return;
-    }
-    if (direct->wish->deadline > 0) {
-        int64_t left = direct->wish->deadline - (now - direct->since) / SECOND;
-        run->job_wish.deadline = left > 1 ? left : 1;
-    }
-    leave(runner->waiting, &runner->waiting_count, run);
-    add_to_pool(runner, run, &run->lease);
+    directs_end(&((struct runner *)context)->directs, direct);
 }
 
 /* Turns */
@@ -281,7 +166,7 @@ static void refuse_task(struct runner *runner, int error) {
     if (result == 0) {
         end_task(runner, task, &(struct task_end){.error = error, .detail = detail});
     } else {
-        pause_for(runner, result, error_detail());
+        trouble_note(&runner->trouble, result, error_detail());
     }
 }
 
@@ -293,22 +178,18 @@ static bool begin_next(struct runner *runner, int64_t now) {
     } else if (result < 0) {
         refuse_task(runner, result);
     }
-    for (size_t i = 0; result == 1 && i < runner->waiting_count; i++) {
-        struct run *run = runner->waiting[i];
-        result = ask_for_direct(runner, run);
-        if (result == 0) {
-            begin_direct(runner, run, now);
-        } else if (result < 0) {
-            struct direct *direct = run->direct;
-            stop_waiting(runner, run);
-            answer_direct(direct, result, error_detail());
-        }
+    struct run *run = NULL;
+    if (result == 1 && directs_next(&runner->directs, tasks_blobs(runner->tasks), now, &run)) {
+        result = 0;
+    }
+    if (run) {
+        add_to_pool(runner, run, &run->lease);
     }
     return result <= 0;
 }
 
 static bool may_begin(const struct runner *runner, int64_t now) {
-    return !runner->draining && now >= runner->resume_at;
+    return !runner->draining && now >= runner->trouble.resume_at;
 }
 
 static void begin_runs(struct runner *runner, int64_t now) {
@@ -336,7 +217,7 @@ static bool take_page(void *context, struct job *job, const struct page *page) {
     struct runner *runner = context;
     struct run *run = job->owner;
     if (run->direct) {
-        all_is_well(runner);
+        trouble_over(&runner->trouble);
     }
     if (run->direct || !run->task || run->unwritten) {
         return run->direct == NULL;
@@ -344,15 +225,15 @@ static bool take_page(void *context, struct job *job, const struct page *page) {
     note_job(run, job);
     int result = tasks_page(runner->tasks, run->task, page);
     if (result == 0) {
-        all_is_well(runner);
+        trouble_over(&runner->trouble);
     } else {
         run->unwritten = true;
-        pause_for(runner, result, error_detail());
+        trouble_note(&runner->trouble, result, error_detail());
     }
     return true;
 }
 
-/* For the PDF: a page that is in the store. */
+/* For what is made of the document: a page that is in the store. */
 static int read_kept(void *context, struct job *job, uint32_t after, uint32_t *ret_page, char **ret) {
     struct runner *runner = context;
     struct run *run = job->owner;
@@ -374,20 +255,8 @@ static void take_page_failure(void *context, const struct job *job, uint32_t pag
     int result = tasks_page_failed(runner->tasks, run->task, page, error, detail);
     if (result != 0) {
         run->unwritten = true;
-        pause_for(runner, result, error_detail());
+        trouble_note(&runner->trouble, result, error_detail());
     }
-}
-
-static void finish_direct(struct run *run, struct job *job) {
-    struct direct *direct = run->direct;
-    direct->owner = NULL;
-    if (job->error != 0) {
-        const char *detail = job->error_detail ? job->error_detail : "";
-        direct->error = job->error;
-        direct->detail = direct->detail ? direct->detail : copy_string(detail);
-    }
-    direct->job = job;
-    api_direct_over(direct);
 }
 
 /* No process could be started for it: nothing of the document is known yet. */
@@ -407,18 +276,20 @@ static bool goes_back(const struct runner *runner, const struct run *run) {
     return run->unwritten || runner->giving_up || (job->winding_up && !failed && !job->result.complete);
 }
 
-/* A PDF that was written is kept; half of one is not. What the store fails with. */
-static int keep_pdf(struct runner *runner, const struct run *run, int64_t *ret_bytes) {
+/* What was made of the document is kept; half of it is not. Adds its bytes. What the store fails with. */
+static int keep_editions(struct runner *runner, const struct run *run, int64_t *bytes) {
     struct blobs *blobs = tasks_blobs(runner->tasks);
-    struct stat status;
-    const struct edition *edition = &run->job->edition;
-    if (edition->state != EDITION_DONE) {
-        blobs_remove_pdf(blobs, run->task->row.id);
-        return 0;
-    }
-    int result = blobs_keep_pdf(blobs, edition->fd);
-    if (result == 0 && fstat(edition->fd, &status) == 0) {
-        *ret_bytes = status.st_size;
+    int result = 0;
+    for (int i = MADE_NONE + 1; i < MADE_COUNT && result == 0; i++) {
+        struct stat status;
+        enum made made = (enum made)i;
+        int fd = edition_file(run->job, made);
+        if (fd < 0) {
+            blobs_remove_made(blobs, made, run->task->row.id);
+            continue;
+        }
+        result = blobs_keep_made(blobs, made, fd);
+        *bytes += result == 0 && fstat(fd, &status) == 0 ? status.st_size : 0;
     }
     return result;
 }
@@ -427,10 +298,10 @@ static void finish_task(struct runner *runner, struct run *run) {
     struct job *job = run->job;
     bool back = goes_back(runner, run);
     int64_t bytes = 0;
-    int result = back ? 0 : keep_pdf(runner, run, &bytes);
+    int result = back ? 0 : keep_editions(runner, run, &bytes);
     tasks_charged(run->task, job->peak);
     if (result != 0) {
-        pause_for(runner, result, error_detail());
+        trouble_note(&runner->trouble, result, error_detail());
     }
     if (back || result != 0) {
         run->task->owner = NULL;
@@ -454,14 +325,12 @@ static void finish_task(struct runner *runner, struct run *run) {
 static void take_over(void *context, struct job *job) {
     struct runner *runner = context;
     struct run *run = job->owner;
-    leave(runner->runs, &runner->run_count, run);
+    run_leave(runner->runs, &runner->run_count, run);
     if (could_not_start(job) && !runner->giving_up) {
-        pause_for(runner, job->error, job->error_detail);
+        trouble_note(&runner->trouble, job->error, job->error_detail);
     }
     if (run->direct) {
-        finish_direct(run, job);
-        job->owner = NULL;
-        run_free(run);
+        direct_finish(run, job);
         return;
     }
     if (run->task) {
@@ -486,12 +355,12 @@ static void take_note(void *context, const char *text) {
 /* No page can be read: what is in work goes back, and it is tried again later. */
 static void fall(struct runner *runner, int error) {
     char *detail cleanup(drop_memory) = copy_string(error_detail());
-    pause_for(runner, error, detail);
+    trouble_note(&runner->trouble, error, detail);
     runner->giving_up = true;
     pool_give_up(&runner->pool, error, detail);
     runner->giving_up = false;
-    pool_abandon_worker(&runner->pool, runner->resume_at);
-    refuse_waiting(runner, error, detail);
+    pool_abandon_workers(&runner->pool, runner->trouble.resume_at);
+    directs_refuse(&runner->directs, error, detail);
 }
 
 void runner_step(struct runner *runner, int64_t now) {
@@ -519,9 +388,9 @@ int64_t runner_until(const struct runner *runner, int64_t now) {
     struct queue_place place;
     int device;
     bool asks = runner->next.state == LEASE_NONE && tasks_waiting(runner->tasks, &place, &device);
-    bool waits = asks || runner->waiting_count > 0;
-    if (waits && !runner->draining && now < runner->resume_at) {
-        return runner->resume_at < until ? runner->resume_at : until;
+    bool waits = asks || runner->directs.count > 0;
+    if (waits && !runner->draining && now < runner->trouble.resume_at) {
+        return runner->trouble.resume_at < until ? runner->trouble.resume_at : until;
     }
     if (!may_begin(runner, now)) {
         return until;
@@ -534,7 +403,7 @@ int64_t runner_until(const struct runner *runner, int64_t now) {
 
 void runner_drain(struct runner *runner) {
     runner->draining = true;
-    refuse_waiting(runner, ERR_DRAINING, "");
+    directs_refuse(&runner->directs, ERR_DRAINING, "");
     pool_release(&runner->pool, &runner->next);
     for (size_t i = 0; i < runner->run_count; i++) {
         if (runner->runs[i]->task) {
@@ -565,8 +434,9 @@ void runner_use(struct runner *runner, struct tasks *tasks) { runner->tasks = ta
 int runner_open(struct runner *runner, const struct options *options) {
     *runner = (struct runner){.options = options};
     runner->runs = alloc((size_t)options->jobs, sizeof(struct run *));
-    runner->waiting = alloc(MOST_WAITING, sizeof(struct run *));
-    const struct pool_conf conf = settings_of_pool(options);
+    directs_open(&runner->directs, options, &runner->pool, &runner->trouble);
+    struct pool_conf conf = settings_of_pool(options);
+    conf.nice = options->nice;
     const struct pool_events events = {.context = runner,
                                        .over = take_over,
                                        .page_read = take_page,
@@ -584,6 +454,6 @@ int runner_open(struct runner *runner, const struct options *options) {
 void runner_done(struct runner *runner) {
     pool_done(&runner->pool);
     free(runner->runs);
-    free(runner->waiting);
-    free(runner->trouble_detail);
+    directs_done(&runner->directs);
+    trouble_done(&runner->trouble);
 }

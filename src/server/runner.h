@@ -15,6 +15,8 @@
 #include "api/api.h"
 #include "conf/options.h"
 #include "pool/pool.h"
+#include "server/direct.h"
+#include "server/trouble.h"
 #include "task/tasks.h"
 
 struct run;
@@ -25,14 +27,10 @@ struct runner {
     struct pool pool;
     struct run **runs; /* in work */
     size_t run_count;
-    struct run **waiting; /* documents that somebody waits for: for their leases */
-    size_t waiting_count;
-    struct lease next; /* of the task that is begun next */
+    struct directs directs; /* documents that somebody waits for */
+    struct lease next;      /* of the task that is begun next */
     bool draining, giving_up;
-    int trouble; /* why nothing can be read now; 0 */
-    char *trouble_detail;
-    int64_t resume_at; /* clock: it is tried again */
-    int64_t pause;     /* until then, doubled each time */
+    struct trouble trouble; /* why nothing can be read now */
 };
 
 /* Sets it up in *runner, which stays where it is; options are borrowed. Errors as pool_open(). */

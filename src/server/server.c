@@ -373,6 +373,7 @@ static int start(struct server *server) {
     const struct api_host host = {.context = &server->runner,
                                   .pool = &server->runner.pool,
                                   .access = server->access,
+                                  .layout = options->layout,
                                   .begin_direct = runner_begin_direct,
                                   .end_direct = runner_end_direct,
                                   .is_draining = is_draining,

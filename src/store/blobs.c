@@ -14,7 +14,7 @@
 #include "store/id.h"
 
 struct blobs {
-    int documents, pages, pdfs; /* folders */
+    int documents, pages, made[MADE_COUNT]; /* folders */
     struct flusher *flusher;
 };
 
@@ -34,10 +34,16 @@ static int open_folder(const char *folder, const char *name, int *ret) {
 
 int blobs_open(const char *folder, struct blobs **ret) {
     struct blobs *blobs cleanup(blobs_drop) = alloc(1, sizeof(*blobs));
-    *blobs = (struct blobs){.documents = -1, .pages = -1, .pdfs = -1};
+    *blobs = (struct blobs){.documents = -1, .pages = -1};
+    for (int i = 0; i < MADE_COUNT; i++) {
+        blobs->made[i] = -1;
+    }
     int result = open_folder(folder, "documents", &blobs->documents);
     result = result ? result : open_folder(folder, "pages", &blobs->pages);
-    result = result ? result : open_folder(folder, "pdfs", &blobs->pdfs);
+    for (int i = MADE_NONE + 1; i < MADE_COUNT && result == 0; i++) {
+        char *name cleanup(drop_memory) = format("%ss", made_word((enum made)i));
+        result = open_folder(folder, name, &blobs->made[i]);
+    }
     result = result ? result : flusher_new(&blobs->flusher);
     if (result == 0) {
         *ret = take(blobs);
@@ -50,7 +56,9 @@ void blobs_drop(struct blobs **blobs) {
         flusher_drop(&(*blobs)->flusher);
         drop_fd(&(*blobs)->documents);
         drop_fd(&(*blobs)->pages);
-        drop_fd(&(*blobs)->pdfs);
+        for (int i = 0; i < MADE_COUNT; i++) {
+            drop_fd(&(*blobs)->made[i]);
+        }
         free(*blobs);
     }
     *blobs = NULL;
@@ -168,35 +176,37 @@ int blobs_read_page(struct blobs *blobs, const char *id, uint64_t offset, size_t
     return 0;
 }
 
-int blobs_new_pdf(struct blobs *blobs, const char *id, int *ret_fd) {
-    int fd = openat(blobs->pdfs, id, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+int blobs_new_made(struct blobs *blobs, enum made made, const char *id, int *ret_fd) {
+    int fd = openat(blobs->made[made], id, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        return trouble("a new PDF");
+        return trouble(made_about(made));
     }
     *ret_fd = fd;
     return 0;
 }
 
-int blobs_keep_pdf(struct blobs *blobs, int fd) {
-    return fsync(fd) != 0 || fsync(blobs->pdfs) != 0 ? trouble("a PDF") : 0;
+int blobs_keep_made(struct blobs *blobs, enum made made, int fd) {
+    return fsync(fd) != 0 || fsync(blobs->made[made]) != 0 ? trouble(made_about(made)) : 0;
 }
 
-int blobs_read_pdf(struct blobs *blobs, const char *id, int *ret_fd) {
-    int fd = openat(blobs->pdfs, id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+int blobs_read_made(struct blobs *blobs, enum made made, const char *id, int *ret_fd) {
+    int fd = openat(blobs->made[made], id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
-        return errno == ENOENT ? fail(ERR_NOT_FOUND, "no PDF was made of this document") : trouble("a PDF");
+        return errno == ENOENT ? fail(ERR_NOT_FOUND, "%s", "") : trouble(made_about(made));
     }
     *ret_fd = fd;
     return 0;
 }
 
-void blobs_remove_pdf(struct blobs *blobs, const char *id) { unlinkat(blobs->pdfs, id, 0); }
+void blobs_remove_made(struct blobs *blobs, enum made made, const char *id) { unlinkat(blobs->made[made], id, 0); }
 
 void blobs_remove_document(struct blobs *blobs, const char *id) { unlinkat(blobs->documents, id, 0); }
 
 void blobs_remove(struct blobs *blobs, const char *id) {
     blobs_remove_document(blobs, id);
-    blobs_remove_pdf(blobs, id);
+    for (int i = MADE_NONE + 1; i < MADE_COUNT; i++) {
+        blobs_remove_made(blobs, (enum made)i, id);
+    }
     unlinkat(blobs->pages, id, 0);
 }
 
@@ -219,6 +229,10 @@ static size_t sweep_folder(int folder, bool (*is_wanted)(void *context, const ch
 
 size_t blobs_sweep(struct blobs *blobs, bool (*wants_document)(void *context, const char *id),
                    bool (*wants_pages)(void *context, const char *id), void *context) {
-    return sweep_folder(blobs->documents, wants_document, context) + sweep_folder(blobs->pages, wants_pages, context) +
-           sweep_folder(blobs->pdfs, wants_pages, context);
+    size_t count =
+        sweep_folder(blobs->documents, wants_document, context) + sweep_folder(blobs->pages, wants_pages, context);
+    for (int i = MADE_NONE + 1; i < MADE_COUNT; i++) {
+        count += sweep_folder(blobs->made[i], wants_pages, context);
+    }
+    return count;
 }

@@ -2,7 +2,7 @@
  * Documents and page results as files of a folder:
  *
  *   documents/ID   what was sent, whole and on the disk before its task is accepted
- *   pdfs/ID        its searchable PDF, where one was wanted
+ *   pdfs/ID        its searchable PDF, where one was wanted; so pictures/ID, and whatever else is made of a document
  *   pages/ID       the results of a task's pages one after the other, as they came; the store knows where each begins
  *
  * Names are our own ids; nothing of a client becomes part of a path. A full disk is ERR_DISK_FULL, all else that goes
@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "document/made.h"
 #include "store/flusher.h"
 
 struct blobs;
@@ -54,13 +55,13 @@ int blobs_add_page(struct blobs *blobs, const char *id, const char *text, size_t
 int blobs_read_page(struct blobs *blobs, const char *id, uint64_t offset, size_t length, char **ret);
 
 /*
- * A task's PDF, to be written from its beginning; made sure that it survives a power failure; to be read; removed. The
- * caller closes *ret_fd. ERR_NOT_FOUND if none was made.
+ * What is made of a task's document, to be written from its beginning; made sure that it survives a power failure; to
+ * be read; removed. The caller closes *ret_fd. ERR_NOT_FOUND if none was made.
  */
-int blobs_new_pdf(struct blobs *blobs, const char *id, int *ret_fd);
-int blobs_keep_pdf(struct blobs *blobs, int fd);
-int blobs_read_pdf(struct blobs *blobs, const char *id, int *ret_fd);
-void blobs_remove_pdf(struct blobs *blobs, const char *id);
+int blobs_new_made(struct blobs *blobs, enum made made, const char *id, int *ret_fd);
+int blobs_keep_made(struct blobs *blobs, enum made made, int fd);
+int blobs_read_made(struct blobs *blobs, enum made made, const char *id, int *ret_fd);
+void blobs_remove_made(struct blobs *blobs, enum made made, const char *id);
 
 /* Removes a document that is not wanted any more; all that there is of a task. */
 void blobs_remove_document(struct blobs *blobs, const char *id);

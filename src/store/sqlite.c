@@ -12,124 +12,14 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/schema.h"
+#include "store/sql.h"
 #include "store/store.h"
 
 enum { BUSY_MILLISECONDS = 2000 };
 
-enum column_kind { NUMBER, REAL, TEXT, CHARS, STATE };
-
-/* The columns of tasks and callbacks in their order, and the members of struct task_row that they are. */
-#define TASK_COLUMNS                                                                                                   \
-    "number, id, state, priority, name, options, key, digest, bytes, created, started, ended, deadline,"               \
-    " document_pages, pages, pages_done, result_bytes, format, engine, warnings, timings, seconds, error, detail,"     \
-    " error_page, owner, peak_bytes, plan"
-#define COLUMNS TASK_COLUMNS ", callback, attempts, due, delivered, trouble"
-#define FROM_TASKS " FROM tasks LEFT JOIN callbacks ON task = tasks.number "
-#define COLUMN(kind, member)                                                                                           \
-    { kind, ":" #member, offsetof(struct task_row, member) }
-static const struct {
-    enum column_kind kind;
-    const char *parameter;
-    size_t offset;
-} columns[] = {
-    COLUMN(NUMBER, number),
-    COLUMN(CHARS, id),
-    COLUMN(STATE, state),
-    COLUMN(NUMBER, priority),
-    COLUMN(TEXT, name),
-    COLUMN(TEXT, options),
-    COLUMN(TEXT, key),
-    COLUMN(CHARS, digest),
-    COLUMN(NUMBER, bytes),
-    COLUMN(NUMBER, created),
-    COLUMN(NUMBER, started),
-    COLUMN(NUMBER, ended),
-    COLUMN(NUMBER, deadline),
-    COLUMN(NUMBER, document_pages),
-    COLUMN(NUMBER, pages),
-    COLUMN(NUMBER, pages_done),
-    COLUMN(NUMBER, result_bytes),
-    COLUMN(TEXT, format),
-    COLUMN(TEXT, engine),
-    COLUMN(TEXT, warnings),
-    COLUMN(TEXT, timings),
-    COLUMN(REAL, seconds),
-    COLUMN(TEXT, error),
-    COLUMN(TEXT, detail),
-    COLUMN(NUMBER, error_page),
-    COLUMN(TEXT, owner),
-    COLUMN(NUMBER, peak_bytes),
-    COLUMN(TEXT, plan),
-    COLUMN(TEXT, callback),
-    COLUMN(NUMBER, callback_attempts),
-    COLUMN(NUMBER, callback_due),
-    COLUMN(NUMBER, callback_delivered),
-    COLUMN(TEXT, callback_trouble),
-};
-
-enum statement {
-    BEGIN,
-    COMMIT,
-    ADD,
-    ADD_EVENT,
-    FIND,
-    FIND_KEY,
-    LIST_NEW,
-    LIST_OLD,
-    SUM,
-    MOVE,
-    ADD_PAGE,
-    COUNT_PAGE,
-    PAGES,
-    EVENTS,
-    REMOVE,
-    ADD_CALLBACK,
-    END_CALLBACK,
-    SET_CALLBACK,
-    CALLBACKS,
-    STATEMENT_COUNT
-};
-
-static const char *const texts[] = {
-    [BEGIN] = "BEGIN IMMEDIATE",
-    [COMMIT] = "COMMIT",
-    [ADD] = "INSERT INTO tasks (" TASK_COLUMNS ") VALUES (NULL, :id, :state, :priority, :name, :options, :key, :digest,"
-            " :bytes, :created, :started, :ended, :deadline, :document_pages, :pages, :pages_done, :result_bytes,"
-            " :format, :engine, :warnings, :timings, :seconds, :error, :detail, :error_page, :owner,"
-            " :peak_bytes, :plan)",
-    [ADD_EVENT] = "INSERT INTO events VALUES (?1, 1 + ifnull((SELECT max(number) FROM events WHERE task = ?1), 0), ?2,"
-                  " ?3, ?4)",
-    [FIND] = "SELECT " COLUMNS FROM_TASKS "WHERE id = ?1",
-    [FIND_KEY] = "SELECT " COLUMNS FROM_TASKS "WHERE key = ?1 AND ifnull(owner, '') = ifnull(?2, '')",
-    [LIST_NEW] = "SELECT " COLUMNS FROM_TASKS "WHERE (?2 = 0 OR number < ?2) AND instr(?1, state || ',')"
-                 " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) AND (?5 IS NULL OR owner = ?5)"
-                 " AND (?6 = 0 OR ifnull(due, 0) = 0) ORDER BY number DESC LIMIT ?3",
-    [LIST_OLD] = "SELECT " COLUMNS FROM_TASKS "WHERE number > ?2 AND instr(?1, state || ',')"
-                 " AND (?4 = 0 OR (ended > 0 AND ended < ?4)) AND (?5 IS NULL OR owner = ?5)"
-                 " AND (?6 = 0 OR ifnull(due, 0) = 0) ORDER BY number LIMIT ?3",
-    [SUM] = "SELECT state, count(*), sum(result_bytes + iif(ended = 0, bytes, 0)) FROM tasks GROUP BY state",
-    [MOVE] = "UPDATE tasks SET state = :to, started = :started, ended = :ended, document_pages = :document_pages,"
-             " pages = :pages, result_bytes = :result_bytes, format = :format, engine = :engine,"
-             " warnings = :warnings, seconds = :seconds, peak_bytes = :peak_bytes,"
-             " error = :error, detail = :detail, error_page = :error_page WHERE number = :number AND state = :state",
-    [ADD_PAGE] = "INSERT OR REPLACE INTO pages VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [COUNT_PAGE] = "UPDATE tasks SET document_pages = :document_pages, pages = :pages, pages_done = :pages_done,"
-                   " result_bytes = :result_bytes, format = :format, engine = :engine, timings = :timings,"
-                   " seconds = :seconds, peak_bytes = :peak_bytes, plan = :plan WHERE number = :number",
-    [PAGES] = "SELECT page, offset, bytes, error, detail FROM pages WHERE task = ?1 AND page >= ?2 ORDER BY page",
-    [EVENTS] = "SELECT number, at, kind, page FROM events WHERE task = ?1 AND number > ?2 ORDER BY number",
-    [REMOVE] = "DELETE FROM tasks WHERE number = ?1",
-    [ADD_CALLBACK] = "INSERT INTO callbacks VALUES (?1, ?2, 0, 0, 0, NULL)",
-    [END_CALLBACK] = "UPDATE callbacks SET due = :ended WHERE task = :number",
-    [SET_CALLBACK] = "UPDATE callbacks SET attempts = :callback_attempts, due = :callback_due,"
-                     " delivered = :callback_delivered, trouble = :callback_trouble WHERE task = :number",
-    [CALLBACKS] = "SELECT " COLUMNS " FROM callbacks JOIN tasks ON task = tasks.number WHERE due > 0 ORDER BY due"
-                  " LIMIT ?1",
-};
-
 struct store {
     sqlite3 *database;
-    sqlite3_stmt *statements[STATEMENT_COUNT];
+    sqlite3_stmt *statements[SQL_STATEMENTS];
     bool durable; /* commits wait for the disk */
 };
 
@@ -157,7 +47,7 @@ static int trouble(struct store *store) {
 
 /* Statements */
 
-static sqlite3_stmt *fresh(struct store *store, enum statement which) {
+static sqlite3_stmt *fresh(struct store *store, enum sql_statement which) {
     sqlite3_stmt *statement = store->statements[which];
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
@@ -172,6 +62,13 @@ static int run(struct store *store, sqlite3_stmt *statement) {
     return result;
 }
 
+/* No more rows of a statement are wanted, whose last step has given code. */
+static int end_rows(struct store *store, sqlite3_stmt *statement, int code) {
+    int result = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : trouble(store);
+    sqlite3_reset(statement);
+    return result;
+}
+
 static int execute(struct store *store, const char *text) {
     return sqlite3_exec(store->database, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : trouble(store);
 }
@@ -182,33 +79,33 @@ static void bind_text(sqlite3_stmt *statement, int place, const char *text) {
 
 /* Binds those members of a row that the statement names. */
 static void bind_row(sqlite3_stmt *statement, const struct task_row *row) {
-    for (size_t i = 0; i < array_length(columns); i++) {
-        const void *member = (const char *)row + columns[i].offset;
-        int place = sqlite3_bind_parameter_index(statement, columns[i].parameter);
+    for (size_t i = 0; i < sql_column_count; i++) {
+        const void *member = (const char *)row + sql_columns[i].offset;
+        int place = sqlite3_bind_parameter_index(statement, sql_columns[i].parameter);
         if (place == 0) {
             continue;
         }
-        switch (columns[i].kind) {
-        case NUMBER:
+        switch (sql_columns[i].kind) {
+        case SQL_NUMBER:
             sqlite3_bind_int64(statement, place, *(const int64_t *)member);
             break;
-        case REAL:
+        case SQL_REAL:
             sqlite3_bind_double(statement, place, *(const double *)member);
             break;
-        case TEXT:
+        case SQL_TEXT:
             bind_text(statement, place, *(char *const *)member);
             break;
-        case CHARS:
+        case SQL_CHARS:
             bind_text(statement, place, member);
             break;
-        case STATE:
+        case SQL_STATE:
             bind_text(statement, place, task_state_word(*(const enum task_state *)member));
             break;
         }
     }
 }
 
-static int run_with(struct store *store, enum statement which, const struct task_row *row) {
+static int run_with(struct store *store, enum sql_statement which, const struct task_row *row) {
     sqlite3_stmt *statement = fresh(store, which);
     bind_row(statement, row);
     return run(store, statement);
@@ -229,16 +126,16 @@ static int read_row(sqlite3_stmt *statement, struct task_row *ret) {
     if (row.state == TASK_STATE_COUNT) {
         return fail(ERR_STORE_DAMAGED, "a task in the state \"%s\"", state ? state : "");
     }
-    for (int i = 0; i < (int)array_length(columns); i++) {
-        void *member = (char *)&row + columns[i].offset;
-        if (columns[i].kind == NUMBER) {
+    for (int i = 0; i < (int)sql_column_count; i++) {
+        void *member = (char *)&row + sql_columns[i].offset;
+        if (sql_columns[i].kind == SQL_NUMBER) {
             *(int64_t *)member = sqlite3_column_int64(statement, i);
-        } else if (columns[i].kind == REAL) {
+        } else if (sql_columns[i].kind == SQL_REAL) {
             *(double *)member = sqlite3_column_double(statement, i);
-        } else if (columns[i].kind == TEXT) {
+        } else if (sql_columns[i].kind == SQL_TEXT) {
             *(char **)member = copy_string((const char *)sqlite3_column_text(statement, i));
-        } else if (columns[i].kind == CHARS) {
-            bool is_id = columns[i].offset == offsetof(struct task_row, id);
+        } else if (sql_columns[i].kind == SQL_CHARS) {
+            bool is_id = sql_columns[i].offset == offsetof(struct task_row, id);
             read_chars(statement, i, member, is_id ? sizeof(row.id) : sizeof(row.digest));
         }
     }
@@ -260,7 +157,7 @@ static int set_durable(struct store *store, bool durable) {
 
 static int begin(struct store *store, bool durable) {
     int result = set_durable(store, durable);
-    return result ? result : run(store, fresh(store, BEGIN));
+    return result ? result : run(store, fresh(store, SQL_BEGIN));
 }
 
 static void take_back(struct store *store, int result) {
@@ -271,13 +168,13 @@ static void take_back(struct store *store, int result) {
 
 /* Commits if all went well; takes everything back if not. The first failure counts. */
 static int end(struct store *store, int result) {
-    result = result ? result : run(store, fresh(store, COMMIT));
+    result = result ? result : run(store, fresh(store, SQL_COMMIT));
     take_back(store, result);
     return result;
 }
 
 static int add_event(struct store *store, int64_t task, const char *kind, int64_t page) {
-    sqlite3_stmt *statement = fresh(store, ADD_EVENT);
+    sqlite3_stmt *statement = fresh(store, SQL_ADD_EVENT);
     sqlite3_bind_int64(statement, 1, task);
     sqlite3_bind_int64(statement, 2, clock_wall());
     bind_text(statement, 3, kind);
@@ -312,9 +209,9 @@ static int migrate(struct store *store) {
 }
 
 static int prepare(struct store *store) {
-    for (int i = 0; i < STATEMENT_COUNT; i++) {
-        if (sqlite3_prepare_v3(store->database, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL) !=
-            SQLITE_OK) {
+    for (int i = 0; i < SQL_STATEMENTS; i++) {
+        if (sqlite3_prepare_v3(store->database, sql_texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i],
+                               NULL) != SQLITE_OK) {
             return trouble(store);
         }
     }
@@ -323,7 +220,7 @@ static int prepare(struct store *store) {
 
 static void sqlite_drop(struct store **store) {
     if (*store) {
-        for (int i = 0; i < STATEMENT_COUNT; i++) {
+        for (int i = 0; i < SQL_STATEMENTS; i++) {
             sqlite3_finalize((*store)->statements[i]);
         }
         sqlite3_close((*store)->database);
@@ -358,14 +255,14 @@ static int sqlite_open(const char *folder, struct store **ret) {
 /* Tasks */
 
 static int add_callback(struct store *store, int64_t number, const char *url) {
-    sqlite3_stmt *statement = fresh(store, ADD_CALLBACK);
+    sqlite3_stmt *statement = fresh(store, SQL_ADD_CALLBACK);
     sqlite3_bind_int64(statement, 1, number);
     bind_text(statement, 2, url);
     return run(store, statement);
 }
 
 static int add_one(struct store *store, struct task_row *row) {
-    int result = run_with(store, ADD, row);
+    int result = run_with(store, SQL_ADD, row);
     if (result != 0 && sqlite3_extended_errcode(store->database) == SQLITE_CONSTRAINT_UNIQUE) {
         return fail(ERR_KEY_USED, "%s", "");
     }
@@ -390,7 +287,8 @@ static int sqlite_add(struct store *store, struct task_row *rows, size_t count) 
 }
 
 /* owner is for FIND_KEY; the other statement has no such place. */
-static int find(struct store *store, enum statement which, const char *text, const char *owner, struct task_row *ret) {
+static int find(struct store *store, enum sql_statement which, const char *text, const char *owner,
+                struct task_row *ret) {
     sqlite3_stmt *statement = fresh(store, which);
     bind_text(statement, 1, text);
     bind_text(statement, 2, owner);
@@ -403,11 +301,11 @@ static int find(struct store *store, enum statement which, const char *text, con
 }
 
 static int sqlite_find(struct store *store, const char *id, struct task_row *ret) {
-    return find(store, FIND, id, NULL, ret);
+    return find(store, SQL_FIND, id, NULL, ret);
 }
 
 static int sqlite_find_key(struct store *store, const char *key, const char *owner, struct task_row *ret) {
-    return find(store, FIND_KEY, key, owner, ret);
+    return find(store, SQL_FIND_KEY, key, owner, ret);
 }
 
 static void add_words(unsigned set, char *words, size_t size) {
@@ -432,16 +330,15 @@ static int each_row(struct store *store, sqlite3_stmt *statement,
         result = read_row(statement, &row);
         more = result == 0 && each(context, &row);
     }
-    result = result == 0 && code != SQLITE_ROW && code != SQLITE_DONE ? trouble(store) : result;
-    sqlite3_reset(statement);
-    return result;
+    int ended = end_rows(store, statement, code);
+    return result ? result : ended;
 }
 
 static int sqlite_list(struct store *store, const struct task_query *query,
                        bool (*each)(void *context, const struct task_row *row), void *context) {
     char words[128];
     add_words(query->states, words, sizeof(words));
-    sqlite3_stmt *statement = fresh(store, query->oldest_first ? LIST_OLD : LIST_NEW);
+    sqlite3_stmt *statement = fresh(store, query->oldest_first ? SQL_LIST_OLD : SQL_LIST_NEW);
     bind_text(statement, 1, words);
     sqlite3_bind_int64(statement, 2, query->beyond);
     sqlite3_bind_int64(statement, 3, query->limit > 0 ? query->limit : -1);
@@ -453,7 +350,7 @@ static int sqlite_list(struct store *store, const struct task_query *query,
 
 static int sqlite_sum(struct store *store, struct task_sums *ret) {
     struct task_sums sums = {0};
-    sqlite3_stmt *statement = fresh(store, SUM);
+    sqlite3_stmt *statement = fresh(store, SQL_SUM);
     int code;
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
         const char *word = (const char *)sqlite3_column_text(statement, 0);
@@ -463,8 +360,7 @@ static int sqlite_sum(struct store *store, struct task_sums *ret) {
             sums.bytes[state] = sqlite3_column_int64(statement, 2);
         }
     }
-    int result = code == SQLITE_DONE ? 0 : trouble(store);
-    sqlite3_reset(statement);
+    int result = end_rows(store, statement, code);
     if (result == 0) {
         *ret = sums;
     }
@@ -480,7 +376,7 @@ static int sqlite_move(struct store *store, struct task_row *row, enum task_stat
     if (result != 0) {
         return result;
     }
-    sqlite3_stmt *statement = fresh(store, MOVE);
+    sqlite3_stmt *statement = fresh(store, SQL_MOVE);
     bind_row(statement, row);
     bind_text(statement, sqlite3_bind_parameter_index(statement, ":to"), task_state_word(to));
     result = run(store, statement);
@@ -488,7 +384,7 @@ static int sqlite_move(struct store *store, struct task_row *row, enum task_stat
         result = fail(ERR_TASK_OVER, "it is not %s any more", task_state_word(row->state));
     }
     bool is_told = row->callback && task_state_is_over(to);
-    result = result == 0 && is_told ? run_with(store, END_CALLBACK, row) : result;
+    result = result == 0 && is_told ? run_with(store, SQL_END_CALLBACK, row) : result;
     result = end(store, result ? result : add_event(store, row->number, event, 0));
     if (result == 0) {
         row->state = to;
@@ -499,7 +395,7 @@ static int sqlite_move(struct store *store, struct task_row *row, enum task_stat
 
 static int sqlite_remove(struct store *store, int64_t number) {
     int result = set_durable(store, true);
-    sqlite3_stmt *statement = fresh(store, REMOVE);
+    sqlite3_stmt *statement = fresh(store, SQL_REMOVE);
     sqlite3_bind_int64(statement, 1, number);
     result = result ? result : run(store, statement);
     return result == 0 && sqlite3_changes(store->database) == 0 ? fail(ERR_NOT_FOUND, "task") : result;
@@ -513,18 +409,18 @@ static int sqlite_add_page(struct store *store, const struct task_row *row, cons
         return result;
     }
     const int64_t numbers[] = {row->number, page->page, page->offset, page->bytes};
-    sqlite3_stmt *statement = fresh(store, ADD_PAGE);
+    sqlite3_stmt *statement = fresh(store, SQL_ADD_PAGE);
     for (int i = 0; i < (int)array_length(numbers); i++) {
         sqlite3_bind_int64(statement, i + 1, numbers[i]);
     }
     bind_text(statement, 5, page->error);
     bind_text(statement, 6, page->detail);
     result = run(store, statement);
-    result = result ? result : run_with(store, COUNT_PAGE, row);
+    result = result ? result : run_with(store, SQL_COUNT_PAGE, row);
     return end(store, result ? result : add_event(store, row->number, "page", page->page));
 }
 
-static sqlite3_stmt *fresh_of_task(struct store *store, enum statement which, int64_t number, int64_t from) {
+static sqlite3_stmt *fresh_of_task(struct store *store, enum sql_statement which, int64_t number, int64_t from) {
     sqlite3_stmt *statement = fresh(store, which);
     sqlite3_bind_int64(statement, 1, number);
     sqlite3_bind_int64(statement, 2, from);
@@ -533,7 +429,7 @@ static sqlite3_stmt *fresh_of_task(struct store *store, enum statement which, in
 
 static int sqlite_pages(struct store *store, int64_t number, int64_t from,
                         bool (*each)(void *context, const struct task_page *page), void *context) {
-    sqlite3_stmt *statement = fresh_of_task(store, PAGES, number, from);
+    sqlite3_stmt *statement = fresh_of_task(store, SQL_PAGES, number, from);
     int code = SQLITE_ROW;
     for (bool more = true; more && (code = sqlite3_step(statement)) == SQLITE_ROW;) {
         const struct task_page page = {.page = sqlite3_column_int64(statement, 0),
@@ -543,14 +439,12 @@ static int sqlite_pages(struct store *store, int64_t number, int64_t from,
                                        .detail = (const char *)sqlite3_column_text(statement, 4)};
         more = each(context, &page);
     }
-    int result = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : trouble(store);
-    sqlite3_reset(statement);
-    return result;
+    return end_rows(store, statement, code);
 }
 
 static int sqlite_events(struct store *store, int64_t number, int64_t after,
                          bool (*each)(void *context, const struct task_event *event), void *context) {
-    sqlite3_stmt *statement = fresh_of_task(store, EVENTS, number, after);
+    sqlite3_stmt *statement = fresh_of_task(store, SQL_EVENTS, number, after);
     int code = SQLITE_ROW;
     for (bool more = true; more && (code = sqlite3_step(statement)) == SQLITE_ROW;) {
         const char *kind = (const char *)sqlite3_column_text(statement, 2);
@@ -560,23 +454,21 @@ static int sqlite_events(struct store *store, int64_t number, int64_t after,
                                          .page = sqlite3_column_int64(statement, 3)};
         more = each(context, &event);
     }
-    int result = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : trouble(store);
-    sqlite3_reset(statement);
-    return result;
+    return end_rows(store, statement, code);
 }
 
 /* Callbacks */
 
 static int sqlite_callbacks(struct store *store, int64_t limit, bool (*each)(void *context, const struct task_row *row),
                             void *context) {
-    sqlite3_stmt *statement = fresh(store, CALLBACKS);
+    sqlite3_stmt *statement = fresh(store, SQL_CALLBACKS);
     sqlite3_bind_int64(statement, 1, limit > 0 ? limit : -1);
     return each_row(store, statement, each, context);
 }
 
 static int sqlite_set_callback(struct store *store, const struct task_row *row) {
     int result = set_durable(store, false);
-    return result ? result : run_with(store, SET_CALLBACK, row);
+    return result ? result : run_with(store, SQL_SET_CALLBACK, row);
 }
 
 const struct store_kind store_sqlite = {.word = "sqlite",

@@ -5,6 +5,6 @@
 #ifndef OCTAVO_TABLE_FORMATS_H
 #define OCTAVO_TABLE_FORMATS_H
 
-#define FORMAT_WORDS "text|json|markdown|html|hocr|alto|page|csv|xlsx|pdf|zip"
+#define FORMAT_WORDS "text|json|markdown|html|hocr|alto|page|csv|xlsx|pdf|png|zip"
 
 #endif

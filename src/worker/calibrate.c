@@ -41,7 +41,7 @@ char *calibrate_processor(void) {
 char *calibrate_stamp(const struct places *places, const struct model_spec *spec) {
     struct buffer key = {0};
     char *processor cleanup(drop_memory) = calibrate_processor();
-    buffer_add_format(&key, "%s; %.12s", processor, spec ? spec->sha256 : "");
+    buffer_add_format(&key, "%s; %.12s", processor, spec && spec->sha256 ? spec->sha256 : "");
     for (size_t i = 0; engine_kinds[i]; i++) {
         char *folder cleanup(drop_memory) = format("%s/%s", places->engines, engine_kinds[i]->name);
         struct stat status;
@@ -75,7 +75,8 @@ static double processor_seconds(void) {
 static int time_network(const struct engine_kind *kind, struct network *network, const struct model_spec *spec,
                         double *ret) {
     float *pixels cleanup(drop_memory) = alloc((size_t)3 * spec->height * LINE_WIDTH, sizeof(float));
-    struct tensor input = {.data = pixels, .shape = {1, 3, spec->height, LINE_WIDTH}, .rank = 4};
+    struct input input = {.name = "image",
+                          .tensor = {.data = pixels, .shape = {1, 3, spec->height, LINE_WIDTH}, .rank = TENSOR_RANK}};
     struct outputs output;
     struct runner *runner;
     int result = kind->runner_new(network, &runner);
@@ -85,7 +86,7 @@ static int time_network(const struct engine_kind *kind, struct network *network,
     double best = 0;
     for (int i = 0; result == 0 && i < WARM_UPS + RUNS; i++) {
         double start = processor_seconds();
-        result = kind->run(runner, &input, &output);
+        result = kind->run(runner, &input, 1, &output);
         double taken = (processor_seconds() - start) * 1000;
         if (i >= WARM_UPS && (best <= 0 || taken < best)) {
             best = taken;
@@ -100,7 +101,7 @@ static int time_network(const struct engine_kind *kind, struct network *network,
 
 static int time_engine(const struct places *places, const struct model_spec *spec, const struct engine_kind *kind,
                        double *ret) {
-    char *folder cleanup(drop_memory) = format("%s/%s", places->engines, kind->name);
+    char *folder cleanup(drop_memory) = places_engine(places, kind->name);
     struct engine *engine;
     int result = kind->open(folder, &engine);
     if (result != 0) {
@@ -127,6 +128,7 @@ static void measure_in_child(const struct places *places, const struct model_spe
                              int fd) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     blocks_bound(MEASURING_BYTES); /* as a worker that may keep what it frees for its next run */
+    blocks_keep(kind->spare);
     struct verdict verdict = {0};
     verdict.result = time_engine(places, spec, kind, &verdict.milliseconds);
     if (verdict.result != 0) {
@@ -172,11 +174,9 @@ static int time_apart(const struct places *places, const struct model_spec *spec
     return 0;
 }
 
-/* Whether one engine should rather be taken than the other: the leaner one unless it is clearly slower. */
-static bool is_worth(const struct engine_kind *one, double taken, const struct engine_kind *other, double others) {
-    taken *= one == &engine_onnxruntime ? 1 : CLEARLY;
-    others *= other == &engine_onnxruntime ? 1 : CLEARLY;
-    return taken < others;
+/* By which engines are compared: so the leaner one is taken unless it is clearly slower. */
+static double price_of(const struct engine_kind *kind, double taken) {
+    return kind == &engine_onnxruntime ? taken : taken * CLEARLY;
 }
 
 /* Times every engine; returns the one to take, NULL if none runs. reasons collects why the others do not. */
@@ -192,9 +192,9 @@ static const struct engine_kind *measure(const struct places *places, const stru
             continue;
         }
         json_set_real(milliseconds, engine_kinds[i]->name, taken, 2);
-        if (!best_kind || is_worth(engine_kinds[i], taken, best_kind, best)) {
+        if (!best_kind || price_of(engine_kinds[i], taken) < best) {
             best_kind = engine_kinds[i];
-            best = taken;
+            best = price_of(best_kind, taken);
         }
     }
     json_set(record, "milliseconds", milliseconds);
@@ -209,17 +209,24 @@ static void keep(const struct places *places, const struct json *record) {
     }
 }
 
+static double recorded_price(const struct json *record, const struct engine_kind *kind) {
+    return price_of(kind, json_real(json_at(record, "milliseconds"), kind->name, 0));
+}
+
 int calibrate_choose(const struct places *places, const struct model_spec *spec, uint64_t bytes,
-                     const struct engine_kind **ret) {
+                     const struct engine_kind **ret, double *ret_price, double *ret_leaner_price) {
     char *key cleanup(drop_memory) = calibrate_stamp(places, spec);
     struct json *known cleanup(json_drop) = calibrate_record(places);
     const char *name = json_string(known, "chosen"), *known_key = json_string(known, "key");
     if (name && known_key && strcmp(known_key, key) == 0 && engine_kind_find(name)) {
         *ret = engine_kind_find(name);
+        *ret_price = recorded_price(known, *ret);
+        *ret_leaner_price = recorded_price(known, &engine_onnxruntime);
         return 0;
     }
     if (bytes < MEASURING_BYTES) {
         *ret = &engine_onnxruntime; /* the leaner one; a start with more memory measures */
+        *ret_price = *ret_leaner_price = 0;
         return 0;
     }
     struct json *record cleanup(json_drop) = json_object_new();
@@ -232,5 +239,7 @@ int calibrate_choose(const struct places *places, const struct model_spec *spec,
     json_set_string(record, "chosen", chosen->name);
     keep(places, record);
     *ret = chosen;
+    *ret_price = recorded_price(record, chosen);
+    *ret_leaner_price = recorded_price(record, &engine_onnxruntime);
     return 0;
 }

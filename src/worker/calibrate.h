@@ -15,9 +15,12 @@ struct json;
  * The engine to take for spec: the fastest one, or the leaner one where that is not clearly slower. Without a record it
  * loads the model on each engine in turn, in processes of their own, and times a few lines (about a second); with less
  * memory than that takes, bytes, it takes the leaner one. ERR_NO_ENGINE if none can, with each one's reason.
+ *
+ * The prices, its own and that of the leaner one, are by which the two were compared: processor time of a line, weighed
+ * for the memory that the engine takes (memory/plan.h); 0: not known.
  */
 int calibrate_choose(const struct places *places, const struct model_spec *spec, uint64_t bytes,
-                     const struct engine_kind **ret);
+                     const struct engine_kind **ret, double *ret_price, double *ret_leaner_price);
 
 /*
  * What such measurements depend on, as text: processor, engines (by their folders' time of change), model

@@ -12,12 +12,14 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "engine/engine.h"
 #include "engine/heap.h"
 #include "pipeline/reading.h"
 
@@ -27,6 +29,7 @@ struct job {
     struct job *next;
     struct crew_page *page;
     enum job_state state;
+    int64_t turn;                 /* clock; the queue's order */
     struct page_plan plan;        /* under which it began */
     struct page_reading *reading; /* from JOB_READING on */
     size_t lines, taken, done;
@@ -38,7 +41,7 @@ struct crew {
     struct crew_options options; /* constant, but for plan */
     pthread_mutex_t lock;        /* protects all below and the jobs' fields */
     pthread_cond_t work;
-    struct job *first; /* oldest page first */
+    struct job *first; /* by turn */
     size_t pages;      /* not answered yet, also those that are out of the list */
     bool beginning;    /* one page is in JOB_BEGINNING */
     bool stopping;
@@ -76,23 +79,21 @@ static struct job *find_line_locked(const struct crew *crew) {
     return NULL;
 }
 
-static bool runs_dry_locked(const struct crew *crew) {
+/* Whether few lines are left of the pages before this one. */
+static bool runs_dry_locked(const struct crew *crew, const struct job *page) {
     size_t left = 0;
-    for (const struct job *job = crew->first; job; job = job->next) {
+    for (const struct job *job = crew->first; job != page; job = job->next) {
         left += job->state == JOB_READING && job->result == 0 ? job->lines - job->taken : 0;
     }
     return left < STOCK * (size_t)crew->options.plan.threads;
 }
 
-/* Of the highest priority, the oldest. */
 static struct job *find_waiting_locked(const struct crew *crew) {
-    struct job *found = NULL;
-    for (struct job *job = crew->beginning ? NULL : crew->first; job; job = job->next) {
-        if (job->state == JOB_WAITING && (!found || job->page->priority > found->page->priority)) {
-            found = job;
-        }
+    struct job *job = crew->beginning ? NULL : crew->first;
+    while (job && job->state != JOB_WAITING) {
+        job = job->next;
     }
-    return found;
+    return job;
 }
 
 static bool is_over_locked(const struct job *job) {
@@ -109,14 +110,40 @@ static void unlink_locked(struct crew *crew, const struct job *job) {
 
 static const char tiles_warning[] = "text was looked for in pieces of the page, to fit the memory: lines may be lost";
 
-/* Answers for a job that no thread holds and that is out of the list. Outside the lock. */
-static void finish(struct job *job) {
+/* Reads a page, where that is wanted and the models were unsure, with Tesseract; what to say of it, or NULL. */
+static char *read_again(struct job *job, const struct hand *hand) {
+    bool kept = false;
+    if (job->result != 0 || !job->page->again || !reading_is_doubtful(job->reading)) {
+        return NULL;
+    }
+    int result =
+        job->page->unread ? fail(ERR_NO_MODEL, "%s", job->page->unread) : reading_again(hand, job->reading, &kept);
+    if (result == ERR_INTERRUPTED) {
+        fail_job(job, result);
+        return NULL;
+    }
+    if (result != 0) {
+        return format("the models were unsure of the page, and Tesseract could not read it: %s", error_detail());
+    }
+    if (kept) {
+        snprintf(job->plan.engine, sizeof(job->plan.engine), "%s", engine_tesseract.name);
+    }
+    return format("the models were unsure of the page: Tesseract has read it too, and %s",
+                  kept ? "was surer" : "was no surer");
+}
+
+/* Answers for a job that no thread holds and that is out of the list, on a seat of one's own. Outside the lock. */
+static void finish(struct job *job, const struct hand *hand) {
     struct page page;
+    char *warning cleanup(drop_memory) = read_again(job, hand);
     if (job->result == 0) {
         reading_end(job->reading, &page);
         page.plan = job->plan;
         if (page.plan.tiles > 1) {
             page_warn(&page, tiles_warning);
+        }
+        if (warning) {
+            page_warn(&page, warning);
         }
     }
     if (job->reading) {
@@ -128,9 +155,23 @@ static void finish(struct job *job) {
     free(job);
 }
 
+static struct hand hand_for(const struct crew *crew, const struct job *job, int seat) {
+    return (struct hand){.manager = crew->options.manager,
+                         .kind = job->page->kind,
+                         .without = job->page->without,
+                         .off = job->page->off,
+                         .seat = seat,
+                         .tiles = (int)job->plan.tiles,
+                         .priority = job->page->priority,
+                         .patience = MODEL_LONGEST_WAIT,
+                         .unnoticed = job->page->unnoticed,
+                         .cancel = &job->page->cancel};
+}
+
 /* Outside the lock: the job's end, and the crew's rest if it was the last. */
-static void answer(struct crew *crew, struct job *job) {
-    finish(job);
+static void answer(struct crew *crew, struct job *job, int seat) {
+    struct hand hand = hand_for(crew, job, seat);
+    finish(job, &hand);
     pthread_mutex_lock(&crew->lock);
     bool quiet = --crew->pages == 0;
     pthread_mutex_unlock(&crew->lock);
@@ -140,7 +181,7 @@ static void answer(struct crew *crew, struct job *job) {
 }
 
 /* After a step, with the lock held: lets others take what it made possible, ends the job if it was the last. */
-static void step_done(struct crew *crew, struct job *job) {
+static void step_done(struct crew *crew, const struct mate *mate, struct job *job) {
     bool over = is_over_locked(job);
     if (over) {
         unlink_locked(crew, job);
@@ -148,7 +189,7 @@ static void step_done(struct crew *crew, struct job *job) {
     pthread_cond_broadcast(&crew->work);
     if (over) {
         pthread_mutex_unlock(&crew->lock);
-        answer(crew, job);
+        answer(crew, job, mate->number);
         pthread_mutex_lock(&crew->lock);
     }
 }
@@ -157,17 +198,6 @@ static struct page_plan plan_for(const struct crew *crew, const struct crew_page
     struct page_plan plan = page->kind ? page->plan : crew->options.plan;
     plan.tiles = (int)plan.tiles < page->tiles ? (uint32_t)page->tiles : plan.tiles;
     return plan;
-}
-
-static struct hand hand_for(const struct crew *crew, const struct job *job, int seat) {
-    return (struct hand){.manager = crew->options.manager,
-                         .kind = job->page->kind,
-                         .without = job->page->without,
-                         .seat = seat,
-                         .tiles = (int)job->plan.tiles,
-                         .priority = job->page->priority,
-                         .unnoticed = job->page->unnoticed,
-                         .cancel = &job->page->cancel};
 }
 
 static bool is_cancelled(const struct job *job) { return atomic_load(&job->page->cancel); }
@@ -184,14 +214,14 @@ static void step_line(struct crew *crew, const struct mate *mate, struct job *jo
     pthread_mutex_lock(&crew->lock);
     fail_job(job, result);
     job->done++;
-    step_done(crew, job);
+    step_done(crew, mate, job);
 }
 
 /*
  * One page at a time, all on the first runner: detection keeps many times the memory that lines take, so there should
  * be one runner of it.
  */
-static void step_begin(struct crew *crew, struct job *job) {
+static void step_begin(struct crew *crew, const struct mate *mate, struct job *job) {
     job->state = JOB_BEGINNING;
     job->plan = plan_for(crew, job->page);
     crew->beginning = true;
@@ -207,7 +237,7 @@ static void step_begin(struct crew *crew, struct job *job) {
     job->lines = reading ? reading_lines(reading) : 0;
     job->state = JOB_READING;
     crew->beginning = false;
-    step_done(crew, job);
+    step_done(crew, mate, job);
 }
 
 static void work_locked(struct crew *crew, struct mate *mate) {
@@ -215,8 +245,8 @@ static void work_locked(struct crew *crew, struct mate *mate) {
     struct job *line = resting ? NULL : find_line_locked(crew);
     struct job *page = resting ? NULL : find_waiting_locked(crew);
     mate->since = clock_now();
-    if (page && runs_dry_locked(crew)) {
-        step_begin(crew, page);
+    if (page && runs_dry_locked(crew, page)) {
+        step_begin(crew, mate, page);
     } else if (line) {
         step_line(crew, mate, line);
     } else {
@@ -260,11 +290,13 @@ int crew_start(const struct crew_options *options, struct crew **ret) {
 void crew_read(struct crew *crew, struct crew_page *page) {
     struct job *job = alloc(1, sizeof(*job));
     job->page = page;
+    job->turn = clock_now() - page->priority * CREW_AGEING + (page->first ? 0 : CREW_PATIENCE);
     pthread_mutex_lock(&crew->lock);
     struct job **link = &crew->first;
-    while (*link) {
+    while (*link && (*link)->turn <= job->turn) {
         link = &(*link)->next;
     }
+    job->next = *link;
     *link = job;
     crew->pages++;
     pthread_cond_broadcast(&crew->work);
@@ -289,7 +321,7 @@ void crew_cancel(struct crew *crew, int64_t id) {
     pthread_mutex_unlock(&crew->lock);
     ledger_wake(crew->options.ledger);
     if (waiting) {
-        answer(crew, job);
+        answer(crew, job, 0);
     }
 }
 

@@ -1,7 +1,11 @@
 /*
  * The worker's threads. Pages wait in a queue; each thread takes the next step: the beginning of the next page
- * when few lines are left, else a line of the oldest page that has some. So all threads are busy while there is work,
- * and no more pages are open than needed to keep them so. Each step runs on one core.
+ * when few lines are left before it, else a line of the first page that has some. So all threads are busy while there
+ * is work, and no more pages are open than needed to keep them so. Each step runs on one core.
+ *
+ * The queue goes by the time at which a page came, moved by priority, and by CREW_PATIENCE for pages of documents that
+ * are being read already: a receipt does not wait for the pages of a book, yet each page's turn comes whatever comes
+ * after it.
  */
 #ifndef OCTAVO_WORKER_CREW_H
 #define OCTAVO_WORKER_CREW_H
@@ -14,6 +18,9 @@
 #include "image/image.h"
 #include "model/manager.h"
 
+#define CREW_AGEING INT64_C(10000000000)  /* nanoseconds, as QUEUE_AGEING (task/queue.h) */
+#define CREW_PATIENCE INT64_C(1000000000) /* nanoseconds */
+
 struct crew;
 
 /* A page to read. The pixels are borrowed until done() was called. */
@@ -22,10 +29,14 @@ struct crew_page {
     struct image image;
     uint32_t number;
     float dpi;
-    int priority;     /* the higher is begun first */
-    bool unnoticed;   /* it does not keep models from being unloaded as idle */
-    unsigned without; /* bits 1 << role: models that are not to be used */
-    int tiles;        /* of detection at the least; 0: as the plan says */
+    int priority;       /* of its engine runs, and a step of it counts like CREW_AGEING of waiting */
+    bool first;         /* of its document: it goes before others that have waited CREW_PATIENCE less */
+    bool unnoticed;     /* it does not keep models from being unloaded as idle */
+    bool again;         /* by Tesseract, where the models were unsure */
+    const char *unread; /* why it cannot; NULL: it can. Borrowed */
+    unsigned without;   /* bits 1 << role: models that are not to be used */
+    unsigned off;       /* bits 1 << switch: stages that nobody wants */
+    int tiles;          /* of detection at the least; 0: as the plan says */
     /* The engine to use, and how; NULL: as the crew's plan says. */
     const struct engine_kind *kind;
     struct page_plan plan;

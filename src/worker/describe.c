@@ -41,7 +41,7 @@ static struct json *describe_cpu(void) {
 
 static struct json *describe_engine(const struct places *places, const struct engine_kind *kind) {
     struct json *entry = json_object_new();
-    char *folder cleanup(drop_memory) = format("%s/%s", places->engines, kind->name);
+    char *folder cleanup(drop_memory) = places_engine(places, kind->name);
     struct engine *engine;
     int result = kind->open(folder, &engine);
     bool of_system = kind == &engine_tesseract && access(folder, X_OK) != 0;
@@ -78,7 +78,9 @@ static struct json *describe_models(const struct places *places, const struct ca
         json_set_bool(entry, "installed", result != ERR_NO_MODEL);
         json_set_int(entry, "bytes", (int64_t)spec->bytes);
         json_set_string(entry, "sha256", spec->sha256);
-        json_set_bool(entry, "sha256_ok", result == 0);
+        if (spec->sha256) { /* else any file of its name is right */
+            json_set_bool(entry, "sha256_ok", result == 0);
+        }
         json_set_string(entry, "reason", result == 0 ? NULL : error_detail());
         json_append(list, entry);
     }

@@ -35,7 +35,7 @@ struct worker {
     struct setup setup;
     struct crew *crew;     /* NULL until set up */
     struct chores *chores; /* likewise */
-    int64_t next_baseline; /* clock from which a quiet moment is used to measure what this process holds */
+    int64_t next_baseline; /* clock from which any quiet moment is used to measure what this process holds */
 };
 
 /* A page in hand: its place in the crew, the mapping behind its pixels and whom to answer. */
@@ -115,7 +115,8 @@ static int start_errand(struct worker *worker, const struct json *body, int fd) 
     const struct switches switches = switches_from_json(body);
     errand->page = (struct crew_page){.id = json_int(body, "id", 0),
                                       .priority = (int)json_int(body, "priority", 0),
-                                      .without = setup_without(&switches),
+                                      .first = json_bool(body, "first", false),
+                                      .off = switches_off(&switches),
                                       .tiles = (int)json_int(body, "tiles", 0),
                                       .unnoticed = json_bool(body, "check", false),
                                       .image = {.pixels = bytes,
@@ -136,6 +137,10 @@ static int start_errand(struct worker *worker, const struct json *body, int fd) 
         free(errand);
         return result;
     }
+    const char *engine = json_string(body, "engine");
+    errand->page.unread = worker->setup.unread;
+    errand->page.again = worker->setup.rereads && (!engine || strcmp(engine, "auto") == 0);
+    errand->page.without = setup_without(&worker->setup, &switches, errand->page.kind);
     crew_read(worker->crew, &errand->page);
     return 0;
 }
@@ -169,13 +174,13 @@ static void add_offer(const struct worker *worker, struct json *body) {
 
 /*
  * Called by a crew thread when nothing is in hand any more: what this process holds now is what it holds at rest. It is
- * measured now and then, since the heap has to be trimmed for it.
+ * measured now and then, since the heap has to be trimmed for it, and when it has changed.
  */
 static void tell_quiet(void *context) {
     struct worker *worker = context;
     struct manager_state state;
     pthread_mutex_lock(&worker->sending);
-    bool due = clock_now() >= worker->next_baseline;
+    bool due = clock_now() >= worker->next_baseline || setup_has_drifted(&worker->setup);
     worker->next_baseline = due ? clock_now() + BASELINE_PERIOD : worker->next_baseline;
     pthread_mutex_unlock(&worker->sending);
     struct baseline baseline = due ? setup_measure_baseline(&worker->setup) : (struct baseline){0};
@@ -196,6 +201,17 @@ static void tell_quiet(void *context) {
     json_set_int(body, "handles", state.handles);
     json_set_int(body, "deficit", (int64_t)state.deficit);
     send(worker, body, -1);
+}
+
+/* Called by the manager's thread. */
+static void tell_emptied(void *context) {
+    struct worker *worker = context;
+    if (crew_pages(worker->crew) == 0) {
+        struct json *body cleanup(json_drop) = json_object_new();
+        json_set_string(body, "op", "emptied");
+        json_set_int(body, "left", (int64_t)setup_left(&worker->setup));
+        send(worker, body, -1);
+    }
 }
 
 /* Called by the chore's own thread. */
@@ -239,8 +255,11 @@ static int set_up(struct worker *worker, const struct json *body) {
                               .switches = switches_from_json(body),
                               .bytes = bytes > 0 ? (uint64_t)bytes : UNBOUNDED,
                               .model_idle = json_real(body, "model_idle", 60),
-                              .residency = json_real(body, "residency", 2)};
+                              .residency = json_real(body, "residency", 2),
+                              .emptied = tell_emptied,
+                              .context = worker};
     worker->setup.account = (int)json_int(body, "account", -1);
+    worker->setup.instance = (int)json_int(body, "instance", 0);
     int result = places_find(json_string(body, "models"), &worker->setup.places);
     if (result == 0) {
         result = setup_load(&wish, &worker->setup);
@@ -400,6 +419,7 @@ static void leave(struct worker *worker) {
 int main(void) {
     child_begin();
     log_open("octavo-worker", LOG_WARNING);
+    setenv("OMP_THREAD_LIMIT", "1", 1); /* for Tesseract, which may be opened when there are threads */
     struct worker worker = {.socket = MESSAGE_CHILD_SOCKET, .started = clock_now()};
     pthread_mutex_init(&worker.sending, NULL);
     for (;;) {

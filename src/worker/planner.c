@@ -30,8 +30,10 @@ static char *baseline_key(const struct engine_kind *kind, bool second) {
 }
 
 const struct engine_kind *planner_kind(const struct model_spec *spec, const struct engine_kind *kind) {
-    bool reads = spec && spec->role == ROLE_READ;
-    return spec && !reads && (spec->only_onnxruntime || kind->read) ? &engine_onnxruntime : kind;
+    return !spec                                  ? kind
+           : spec->only_tesseract                 ? &engine_tesseract
+           : spec->only_onnxruntime || kind->read ? &engine_onnxruntime
+                                                  : kind;
 }
 
 uint64_t planner_baseline(struct predictor *predictor, const struct engine_kind *kind, bool second) {
@@ -47,17 +49,26 @@ void planner_learn_baseline(struct predictor *predictor, const struct engine_kin
 uint64_t planner_largest(const struct model_spec *spec, int tiles) {
     switch (spec->role) {
     case ROLE_ORIENT:
-        return UINT64_C(3) * spec->crop * spec->crop;
+    case ROLE_TABLE_CLASS:
+        return UINT64_C(3) * (spec->only_tesseract ? USUAL_PAGE : (uint64_t)spec->crop * spec->crop);
     case ROLE_DETECT: {
         struct tiles cut = tiles_cut(spec->long_side, spec->long_side, spec->multiple, (uint32_t)tiles, DETECT_OVERLAP);
         return UINT64_C(3) * cut.width * cut.height;
     }
+    case ROLE_UNWARP:
     case ROLE_CLASSIFY:
     case ROLE_LAYOUT:
+    case ROLE_CELLS:
+    case ROLE_CELLS_OPEN:
         return UINT64_C(3) * spec->width * spec->height;
+    case ROLE_FORMULA:
+        return (uint64_t)spec->width * spec->height;
     case ROLE_RECOGNISE:
         return UINT64_C(3) * (spec->max_width < USUAL_WIDTH ? spec->max_width : USUAL_WIDTH) * spec->height;
+    case ROLE_SEAL: /* a square one, as large as is needed */
+        return UINT64_C(3) * spec->short_side * spec->short_side;
     case ROLE_TABLE:
+    case ROLE_TABLE_RULED:
         return UINT64_C(3) * spec->long_side * spec->long_side;
     case ROLE_READ:
         return UINT64_C(3) * USUAL_PAGE;
@@ -70,7 +81,7 @@ uint64_t planner_largest(const struct model_spec *spec, int tiles) {
 bool planner_second(const struct model_spec *const specs[ROLE_COUNT], const struct engine_kind *kind) {
     bool second = false;
     for (int role = 0; role < ROLE_COUNT; role++) {
-        second = second || planner_kind(specs[role], kind) != kind;
+        second = second || (planner_kind(specs[role], kind) != kind && !specs[role]->only_tesseract);
     }
     return second;
 }
@@ -86,10 +97,11 @@ static struct plan_costs costs_of(const struct planner *planner, const struct en
         }
         struct plan_model *model = &costs.model[costs.models++];
         const struct engine_kind *runs = planner_kind(spec, kind);
+        costs.baseline += runs->read && runs != kind ? PLANNER_LIBRARY : 0;
         model->weights = weights_predict(planner->predictor, spec, runs);
         model->loading = loading_predict(planner->predictor, spec, runs);
         model->by_line = role_reads_lines((enum role)role);
-        model->own_weights = runs->exclusive;
+        model->own_weights = runs->exclusive && model->by_line;
         for (int tiles = 1; tiles <= PLAN_TILES; tiles++) {
             int least = tiles > planner->tiles ? tiles : planner->tiles;
             model->run[tiles - 1] = run_predict(planner->predictor, spec, runs, planner_largest(spec, least));
@@ -113,6 +125,7 @@ int planner_choose(const struct planner *planner, uint64_t bytes, struct planned
     struct plan plan;
     for (size_t i = 0; i < planner->kind_count; i++) {
         costs[i] = costs_of(planner, planner->kinds[i]);
+        costs[i].price = planner->prices[i];
     }
     int result = plan_choose(costs, planner->kind_count, planner->threads, bytes, &plan);
     if (result != 0) {

@@ -13,10 +13,13 @@
 
 enum { PLANNER_ENGINES = 2 };
 
+#define PLANNER_LIBRARY UINT64_C(12000000) /* bytes of Tesseract's library and what it links, as PSS */
+
 struct planner {
     struct predictor *predictor;                      /* borrowed */
     const struct model_spec *specs[ROLE_COUNT];       /* NULL: not used */
     const struct engine_kind *kinds[PLANNER_ENGINES]; /* in the order of wish; those that may be taken */
+    double prices[PLANNER_ENGINES];                   /* theirs, as of calibrate_choose() */
     size_t kind_count;
     int threads; /* wished for */
     int tiles;   /* at least so many; 0: as few as fit */

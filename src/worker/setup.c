@@ -15,9 +15,11 @@
 #include "pipeline/reading.h"
 #include "worker/calibrate.h"
 #include "worker/languages.h"
+#include "worker/models.h"
 
 #define PREDICTIONS "predictions.json"
 #define LOAD_PATIENCE INT64_C(60000000000) /* nanoseconds to wait for memory at the start */
+#define MOST_DRIFT 32000000                /* bytes; half of what ledger and kernel may be apart by */
 
 /* Loading one model in a thread of its own; the detail of a failure is that thread's, so it is carried over. */
 struct load {
@@ -53,13 +55,19 @@ static int join_loads(struct load *loads, size_t count) {
     return result;
 }
 
+/* Few pages have what it reads: it is loaded with the first. */
+static bool is_rare(enum role role) {
+    return role == ROLE_TABLE || role == ROLE_TABLE_RULED || role == ROLE_TABLE_CLASS || role == ROLE_CELLS ||
+           role == ROLE_CELLS_OPEN || role == ROLE_FORMULA || role == ROLE_SEAL;
+}
+
 /* Side by side: compiling takes most of the start-up time and one core each. */
 static int load_models(struct setup *setup) {
     struct load loads[ROLE_COUNT] = {0};
     for (int role = 0; role < ROLE_COUNT; role++) {
         struct load *load = &loads[role];
         *load = (struct load){.manager = setup->manager, .role = (enum role)role};
-        if (setup->planner.specs[role] && role != ROLE_TABLE) { /* few pages have tables: it is loaded with the first */
+        if (setup->planner.specs[role] && !is_rare((enum role)role)) {
             load->started = pthread_create(&load->thread, NULL, load_one, load) == 0;
             if (!load->started) {
                 load_one(load);
@@ -69,78 +77,29 @@ static int load_models(struct setup *setup) {
     return join_loads(loads, ROLE_COUNT);
 }
 
-static unsigned roles_of(enum stage_switch which) {
-    static const unsigned roles[] = {
-#define WITH(role) | 1U << ROLE_##role
-#define SWITCH(symbol, word, member, roles) 0 roles,
-#include "table/switches.def"
-#undef SWITCH
-#undef WITH
-    };
-    return roles[which];
+static bool is_for(enum role role, bool whole) {
+    bool lines = role == ROLE_DETECT || role == ROLE_CLASSIFY || role == ROLE_RECOGNISE;
+    return whole ? !lines : role != ROLE_READ;
 }
 
-unsigned setup_without(const struct switches *switches) {
-    unsigned roles = 0;
+unsigned setup_without(const struct setup *setup, const struct switches *switches, const struct engine_kind *kind) {
+    bool whole = (kind ? kind : setup->kind)->read != NULL;
+    unsigned roles = 0, off = switches_off(switches);
     for (int i = 0; i < SWITCH_COUNT; i++) {
-        roles |= strcmp(switches->to[i], "off") == 0 ? roles_of((enum stage_switch)i) : 0;
+        roles |= off & 1U << i ? models_of_stage((enum stage_switch)i) : 0;
+    }
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        roles |= is_for((enum role)role, whole) ? 0 : 1U << role;
     }
     return roles;
 }
 
-static void note_missing(struct setup *setup, enum stage_switch which) {
-    free(setup->missing[which]);
-    setup->missing[which] = copy_string(error_detail());
-}
-
-/* The models of a stage that can be switched, whether it is wanted or not: a page may want it. */
-static int choose_stage(struct setup *setup, enum stage_switch which, const char *word) {
-    for (int role = 0; role < ROLE_COUNT; role++) {
-        if (!(roles_of(which) & 1U << role)) {
-            continue;
-        }
-        int result = catalog_choose(&setup->catalog, (enum role)role, NULL, setup->places.models, &setup->specs[role]);
-        if (result != 0 && strcmp(word, "on") == 0) {
-            return result;
-        }
-        if (result != 0) {
-            note_missing(setup, which);
-        }
-        setup->planner.specs[role] = strcmp(word, "off") != 0 ? setup->specs[role] : NULL;
-    }
-    return 0;
-}
-
-/* Detection and recognition of one version. */
-static int choose_lines(struct setup *setup, const struct wish *wish) {
-    static const enum role always[] = {ROLE_RECOGNISE, ROLE_DETECT};
-    const char *version = wish->version;
-    int result = 0;
-    for (size_t i = 0; i < array_length(always) && result == 0; i++) {
-        enum role role = always[i];
-        result = catalog_choose(&setup->catalog, role, version, setup->places.models, &setup->specs[role]);
-        setup->planner.specs[role] = setup->specs[role];
-        version = result == 0 ? setup->specs[role]->version : version;
-    }
-    return result;
-}
-
-/* Tesseract's languages. */
-static int choose_reader(struct setup *setup, const struct wish *wish) {
-    int result = languages_choose(&setup->places, wish->languages, &setup->reader);
-    setup->specs[ROLE_READ] = setup->planner.specs[ROLE_READ] = result == 0 ? &setup->reader : NULL;
-    return result;
-}
-
-/* What reads text, and the stages; there are no lines to turn where pages are read as wholes. */
-static int choose_models(struct setup *setup, const struct wish *wish) {
-    bool reads = strcmp(wish->engine, engine_tesseract.name) == 0;
-    int result = reads ? choose_reader(setup, wish) : choose_lines(setup, wish);
-    for (int i = 0; i < SWITCH_COUNT && result == 0; i++) {
-        result = choose_stage(setup, (enum stage_switch)i, wish->switches.to[i]);
-    }
-    if (reads) {
-        setup->specs[ROLE_CLASSIFY] = setup->planner.specs[ROLE_CLASSIFY] = NULL;
+int setup_open_beside(struct setup *setup, const struct engine_kind *kind) {
+    struct engine *engine;
+    char *folder cleanup(drop_memory) = places_engine(&setup->places, kind->name);
+    int result = kind->open(folder, &engine);
+    if (result == 0) {
+        atomic_store(kind->read ? &setup->third : &setup->second, engine);
     }
     return result;
 }
@@ -163,7 +122,8 @@ static int choose_engines(const struct wish *wish, struct setup *setup) {
         planner->kind_count = 1;
         return planner->kinds[0] ? 0 : fail(ERR_USAGE, "no engine is called %s", wish->engine);
     }
-    int result = calibrate_choose(&setup->places, planner->specs[ROLE_RECOGNISE], wish->bytes, &planner->kinds[0]);
+    int result = calibrate_choose(&setup->places, planner->specs[ROLE_RECOGNISE], wish->bytes, &planner->kinds[0],
+                                  &planner->prices[0], &planner->prices[1]);
     planner->kind_count = 1;
     if (result == 0 && planner->kinds[0] != &engine_onnxruntime) {
         planner->kinds[planner->kind_count++] = &engine_onnxruntime;
@@ -234,10 +194,37 @@ struct baseline setup_measure_baseline(struct setup *setup) {
                              .uncharged = less(memory.pss, charged)};
 }
 
-void setup_note_baseline(struct setup *setup, const struct baseline *baseline) {
-    uint64_t bytes = baseline->bytes > baseline->uncharged ? baseline->bytes : baseline->uncharged;
+uint64_t setup_left(const struct setup *setup) {
+    struct tree_memory memory;
+    return tree_read(getpid(), &memory) == 0 ? less(memory.pss, setup->opened) : 0;
+}
+
+/* What is held for the next run is left out on both sides: it comes and goes with its charge. */
+static int64_t resident_beside(const struct setup *setup) {
+    struct manager_state state;
+    uint64_t resident = 0, used, kept;
+    manager_read(setup->manager, &state);
+    blocks_read(&used, &kept);
+    (void)tree_resident(getpid(), &resident);
+    uint64_t charged = ledger_held(setup->ledger, setup->account, CHARGE_COUNT);
+    return (int64_t)less(resident, kept) - (int64_t)less(charged, state.slack);
+}
+
+bool setup_has_drifted(const struct setup *setup) {
+    int64_t drift = resident_beside(setup) - atomic_load(&setup->beside);
+    return drift > MOST_DRIFT || drift < -MOST_DRIFT;
+}
+
+static void note_baseline(struct setup *setup, uint64_t bytes) {
     ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, bytes);
-    planner_learn_baseline(setup->predictor, setup->kind, setup->second != NULL, baseline->bytes);
+    atomic_store(&setup->beside, resident_beside(setup));
+}
+
+void setup_note_baseline(struct setup *setup, const struct baseline *baseline) {
+    note_baseline(setup, baseline->bytes > baseline->uncharged ? baseline->bytes : baseline->uncharged);
+    if (!setup->third) { /* later starts have not opened it either */
+        planner_learn_baseline(setup->predictor, setup->kind, setup->second != NULL, baseline->bytes);
+    }
 }
 
 /* Code that was not run yet is not in memory yet, but will be. */
@@ -246,77 +233,69 @@ static void expect_baseline(struct setup *setup) {
     uint64_t expected = planner_baseline(setup->predictor, setup->kind, setup->second != NULL);
     (void)tree_read(getpid(), &memory);
     setup->opened = memory.pss;
-    ledger_note(setup->ledger, setup->account, CHARGE_BASELINE, memory.pss > expected ? memory.pss : expected);
-}
-
-static char *engine_folder(const struct setup *setup, const struct engine_kind *kind) {
-    return format("%s/%s", setup->places.engines, kind->name);
-}
-
-static bool has_folder(const struct setup *setup, const struct engine_kind *kind) {
-    char *folder cleanup(drop_memory) = engine_folder(setup, kind);
-    return access(folder, X_OK) == 0;
+    note_baseline(setup, memory.pss > expected ? memory.pss : expected);
 }
 
 static int open_engine(struct setup *setup) {
     setup->kind = setup->planned.kind;
     for (size_t i = 0; engine_kinds[i]; i++) {
         bool fits = !setup->kind->read || engine_kinds[i] == &engine_onnxruntime;
-        if (fits && engine_kinds[i] != setup->kind && has_folder(setup, engine_kinds[i])) {
+        if (fits && engine_kinds[i] != setup->kind && places_has_engine(&setup->places, engine_kinds[i]->name)) {
             setup->second_kind = engine_kinds[i];
         }
     }
     pin_malloc();
-    char *folder cleanup(drop_memory) = engine_folder(setup, setup->kind);
+    char *folder cleanup(drop_memory) = places_engine(&setup->places, setup->kind->name);
+    blocks_keep(setup->kind->spare);
     return setup->kind->open(folder, &setup->engine);
-}
-
-static int open_second(struct setup *setup, const struct engine_kind *kind) {
-    struct engine *engine;
-    char *folder cleanup(drop_memory) = engine_folder(setup, kind);
-    int result = kind->open(folder, &engine);
-    if (result == 0) {
-        setup->second_kind = kind;
-        atomic_store(&setup->second, engine);
-    }
-    return result;
 }
 
 /* The models that need ONNX Runtime are left out where it is not installed and need not be. */
 static int open_for_models(struct setup *setup, const struct wish *wish) {
     const struct engine_kind *needed = &engine_onnxruntime;
     int result = !planner_second(setup->specs, setup->kind)          ? 0
-                 : planner_second(setup->planner.specs, setup->kind) ? open_second(setup, needed)
+                 : planner_second(setup->planner.specs, setup->kind) ? setup_open_beside(setup, needed)
                  : setup->second_kind == needed                      ? 0
                                                 : fail(ERR_NO_ENGINE, "%s is not installed", needed->name);
-    if (result == 0 || strcmp(wish->switches.to[SWITCH_LAYOUT], "on") == 0) {
-        return result;
-    }
-    for (int role = 0; role < ROLE_COUNT; role++) {
-        if (planner_kind(setup->specs[role], setup->kind) != setup->kind) {
-            note_missing(setup, role == ROLE_ORIENT ? SWITCH_ORIENT : SWITCH_LAYOUT);
-            setup->specs[role] = setup->planner.specs[role] = NULL;
+    setup->second_kind = atomic_load(&setup->second) ? needed : setup->second_kind;
+    for (int role = 0; role < ROLE_COUNT && result != 0; role++) {
+        enum stage_switch stage = models_stage((enum role)role);
+        if (planner_kind(setup->specs[role], setup->kind) != needed || needed == setup->kind) {
+            continue;
         }
+        if (strcmp(wish->switches.to[stage], "on") == 0) {
+            return result;
+        }
+        models_note_missing(setup, stage);
+        setup->specs[role] = setup->planner.specs[role] = NULL;
     }
     return 0;
 }
 
-/* Called by the manager when the first model on the other engine is loaded: that is charged before it is opened. */
+/* What the process holds more when the engine is open. */
+static uint64_t growth_of(const struct setup *setup, const struct engine_kind *kind) {
+    if (kind->read) {
+        return PLANNER_LIBRARY;
+    }
+    uint64_t held = ledger_held(setup->ledger, setup->account, CHARGE_BASELINE);
+    return less(planner_baseline(setup->predictor, kind, true), held);
+}
+
+/* Called by the manager when the first model on an engine is loaded that is not open: it is charged before. */
 static int open_later(void *context, const struct engine_kind *kind, struct engine **ret) {
     struct setup *setup = context;
+    _Atomic(struct engine *) *engine = kind->read ? &setup->third : &setup->second;
     int result = 0;
     pthread_mutex_lock(&setup->opening);
-    if (!atomic_load(&setup->second)) {
-        uint64_t expected = planner_baseline(setup->predictor, kind, true);
-        uint64_t held = ledger_held(setup->ledger, setup->account, CHARGE_BASELINE);
-        uint64_t more = expected > held ? expected - held : 0;
+    if (!atomic_load(engine)) {
+        uint64_t more = growth_of(setup, kind);
         result = manager_charge(setup->manager, CHARGE_BASELINE, more, 0, NULL);
         if (result == 0) {
-            result = open_second(setup, kind);
+            result = setup_open_beside(setup, kind);
             manager_credit(setup->manager, CHARGE_BASELINE, result != 0 ? more : 0);
         }
     }
-    *ret = atomic_load(&setup->second);
+    *ret = atomic_load(engine);
     pthread_mutex_unlock(&setup->opening);
     return result;
 }
@@ -333,7 +312,10 @@ static void add_models(struct setup *setup, const struct wish *wish) {
         if (usual == setup->kind) {
             manager_add(setup->manager, spec, runners);
         }
-        bool on_both = !spec->only_onnxruntime && !setup->kind->read;
+        if (usual != setup->kind && usual->read) {
+            manager_add_on(setup->manager, spec, runners, usual, NULL);
+        }
+        bool on_both = !spec->only_onnxruntime && !setup->kind->read && !usual->read;
         if (setup->second_kind && (usual == setup->second_kind || on_both)) {
             manager_add_on(setup->manager, spec, runners, setup->second_kind, atomic_load(&setup->second));
         }
@@ -349,8 +331,11 @@ static int open_manager(struct setup *setup, const struct wish *wish) {
                                             .account = setup->account,
                                             .recorder = setup->recorder,
                                             .roster = setup->roster,
+                                            .instance = setup->instance,
                                             .open = open_later,
                                             .context = setup,
+                                            .emptied = wish->emptied,
+                                            .emptied_context = wish->context,
                                             .predictor = setup->predictor,
                                             .idle = (int64_t)(wish->model_idle * 1e9),
                                             .residency =
@@ -367,7 +352,7 @@ int setup_load(const struct wish *wish, struct setup *setup) {
     setup->planner.threads = wish->threads;
     setup->planner.tiles = wish->tiles;
     int result = catalog_load(setup->places.catalog, &setup->catalog);
-    result = result ? result : choose_models(setup, wish);
+    result = result ? result : models_choose(setup, wish);
     result = result ? result : choose_engines(wish, setup);
     result = result ? result : open_books(setup, wish);
     if (result != 0) {
@@ -406,23 +391,43 @@ int setup_plan(struct setup *setup, uint64_t bytes) {
     return result;
 }
 
-/* The other engine that pages may ask for: where pages are read as wholes there is none for their lines. */
-static const struct engine_kind *other_kind(const struct setup *setup) {
-    return setup->kind->read ? NULL : setup->second_kind;
+enum { OTHERS = 2 };
+
+/* The other engines that pages may ask for: where pages are read as wholes there is none for their lines. NULL: none.
+ */
+static void list_others(const struct setup *setup, const struct engine_kind *ret[OTHERS]) {
+    ret[0] = setup->kind->read ? NULL : setup->second_kind;
+    ret[1] = setup->kind->read || !setup->specs[ROLE_READ] ? NULL : &engine_tesseract;
+}
+
+static const struct engine_kind *find_other(const struct setup *setup, const char *engine) {
+    const struct engine_kind *others[OTHERS];
+    list_others(setup, others);
+    for (int i = 0; i < OTHERS; i++) {
+        if (others[i] && strcmp(engine, others[i]->name) == 0) {
+            return others[i];
+        }
+    }
+    return NULL;
 }
 
 int setup_plan_on(const struct setup *setup, const char *engine, const struct engine_kind **ret_kind,
                   struct page_plan *ret) {
     bool usual = !engine || strcmp(engine, "auto") == 0 || strcmp(engine, setup->kind->name) == 0;
-    const struct engine_kind *other = other_kind(setup);
-    if (!usual && !(other && strcmp(engine, other->name) == 0)) {
+    const struct engine_kind *other = usual ? NULL : find_other(setup, engine);
+    if (!usual && !other) {
         return fail(ERR_NO_ENGINE, "%s is not installed", engine);
     }
-    *ret_kind = usual ? NULL : other;
+    *ret_kind = other;
     struct planner planner = setup->planner;
     planner.kinds[0] = other;
     planner.kind_count = 1;
     planner.both = true;
+    for (int role = 0; role < ROLE_COUNT && other; role++) {
+        bool reads = role == ROLE_READ && other->read;
+        bool left_out = !is_for((enum role)role, other->read != NULL);
+        planner.specs[role] = reads ? setup->specs[role] : left_out ? NULL : planner.specs[role];
+    }
     struct planned planned = {0};
     int result = usual ? 0 : planner_choose(&planner, setup->bytes, &planned);
     *ret = planned.told;
@@ -430,8 +435,14 @@ int setup_plan_on(const struct setup *setup, const char *engine, const struct en
 }
 
 char *setup_engines(const struct setup *setup) {
-    const struct engine_kind *other = other_kind(setup);
-    return format("%s%s%s", setup->kind->name, other ? "," : "", other ? other->name : "");
+    const struct engine_kind *others[OTHERS];
+    char *names = copy_string(setup->kind->name);
+    list_others(setup, others);
+    for (int i = 0; i < OTHERS; i++) {
+        char *before cleanup(drop_memory) = names;
+        names = format("%s%s%s", before, others[i] ? "," : "", others[i] ? others[i]->name : "");
+    }
+    return names;
 }
 
 void setup_done(struct setup *setup) {
@@ -442,6 +453,9 @@ void setup_done(struct setup *setup) {
     if (setup->second) {
         setup->second_kind->close(setup->second);
     }
+    if (setup->third) {
+        engine_tesseract.close(setup->third);
+    }
     for (int i = 0; i < SWITCH_COUNT; i++) {
         free(setup->missing[i]);
     }
@@ -449,10 +463,12 @@ void setup_done(struct setup *setup) {
         predictor_drop(&setup->predictor);
     }
     free(setup->stamp);
+    free(setup->unread);
     ledger_drop(&setup->ledger);
     recorder_drop(&setup->recorder);
     roster_drop(&setup->roster);
     languages_done(&setup->reader);
+    languages_done(&setup->turner);
     catalog_done(&setup->catalog);
     places_done(&setup->places);
     *setup = (struct setup){0};

@@ -6,6 +6,7 @@ import front
 import measure
 import place
 import report
+import systems
 import tree
 
 IDLE, REST = 10, 60  # seconds: the time-outs, and how long after the burst the memory is read
@@ -26,7 +27,7 @@ def measure_all(options):
     folder = measure.fresh_folder(place.RESULTS / "giveback")
     again = folder / f"again-{files[0].name}"
     shutil.copy(files[0], again)
-    process = front.Front(folder / "out", ["--model-idle", str(IDLE), "--worker-idle", str(IDLE)])
+    process = front.Front(folder / "out", ["--model-idle", str(IDLE), "--worker-idle", str(IDLE), *systems.ALL_STAGES])
     for file in files:
         process.feed(file)
     unanswered = process.wait_for(files)
@@ -49,7 +50,7 @@ def measure_all(options):
              report.goal("documents without an answer", len(unanswered), 0, decimals=0),
              report.goal("the next document reads as before", float(same), 1, at_most=False, decimals=0),
              report.goal("exit status", status, 0, decimals=0)]
-    about = (f"{len(files)} pictures at once through an open pipe, then {REST} s without work; models and worker may "
+    about = (f"{len(files)} pictures at once through an open pipe, all stages on, then {REST} s without work; models and worker may "
              f"be idle for {IDLE} s. Then the first picture again, under another name: answered after {seconds:.2f} s.")
     return {"about": about, "rows": [{"at": at, "memory": memory} for at, memory in readings], "table": lines,
             "told": process.lines[-60:], "goals": goals}

@@ -14,6 +14,7 @@ import measure
 import place
 import report
 import steady
+import systems
 import told
 import tree
 
@@ -120,9 +121,9 @@ def feed_all(process, files, trouble, group):
     return unanswered, readings
 
 
-def run(files, folder, group):
+def run(engine, files, folder, group):
     """One soak; what it showed."""
-    options = ["--memory", f"{LIMITS[1]}M", "--jobs", "8", "--deadline", str(DEADLINE), "--model-idle", str(IDLE)]
+    options = ["--engine", engine, "--memory", f"{LIMITS[1]}M", "--jobs", "8", "--deadline", str(DEADLINE), "--model-idle", str(IDLE)]
     process = front.Front(folder / "out", options, group.inside if group else lambda argv: argv)
     trouble = Trouble(process, group)
     trouble.start()
@@ -144,16 +145,48 @@ def after_warming(readings, name):
     return [(pages, memory[name]) for pages, memory in readings[1:] if name in memory]
 
 
-def goals(result):
+def goals(name, result):
     twice = sum(len(words) > 1 for file, words in result["failures"].items() if file)
     apart = told.disagreements(result["lines"])
-    return [report.goal("documents without an answer", len(result["unanswered"]), 0, decimals=0),
-            report.goal("documents with more than one error line", twice, 0, decimals=0),
-            report.goal("exit status (1: some documents failed)", result["status"], 1, decimals=0),
-            report.goal("ledger at the end, bytes", told.ledger_at_end(result["lines"]), 0, decimals=0),
-            report.goal("moments of rest in which ledger and kernel were apart by more than 64 MB and 15 %",
-                        apart and apart[0], 0, decimals=0),
-            report.goal("memory at rest, KB more a page", slope_kb(after_warming(result["readings"], "all")), 1)]
+    return [report.goal(f"{name}: {what}", value, most, decimals=decimals) for what, value, most, decimals in (
+        ("documents without an answer", len(result["unanswered"]), 0, 0),
+        ("documents with more than one error line", twice, 0, 0),
+        ("exit status (1: some documents failed)", result["status"], 1, 0),
+        ("ledger at the end, bytes", told.ledger_at_end(result["lines"]), 0, 0),
+        ("moments of rest in which ledger and kernel were apart by more than 64 MB and 15 %", apart and apart[0], 0, 0),
+        ("memory at rest, KB more a page", slope_kb(after_warming(result["readings"], "all")), 1, 2))]
+
+
+def what_happened(name, files, result):
+    words = collections.Counter(word for found in result["failures"].values() for word in found)
+    return [[name, "how often"], ["documents", str(len(files))], ["read", str(result["read"])],
+            *([f"failed: {word}", str(count)] for word, count in sorted(words.items())),
+            *([what, str(count)] for what, count in sorted(result["trouble"].items())),
+            *([f"deaths told: {process}", str(count)] for process, count in told.ends(result["lines"]).items()),
+            ["OOM kills", report.number(result["group"]["oom_kills"] if result["group"] else None)]]
+
+
+def memory_at_rest(name, result):
+    lines = [[f"{name}, memory at rest", "MB, first", "MB, last", "highest", "KB more a page"]]
+    for process in ("all", "octavo", "octavo-worker"):
+        points = after_warming(result["readings"], process)
+        if points:
+            values = [mb for _, mb in points]
+            lines.append([process, *(report.number(mb, 1) for mb in (values[0], values[-1], max(values))),
+                          report.number(slope_kb(points), 2)])
+    return lines
+
+
+def measure_engine(engine, pages, folder, share):
+    """One soak with one engine in a cgroup of its own; (documents, what it showed)."""
+    files = work(pages, folder / "documents", share)
+    with contextlib.ExitStack() as stack:
+        try:
+            group = stack.enter_context(cgroup.Group(LIMITS[1]))
+        except cgroup.Unavailable as reason:
+            print(f"  the budget does not change: {reason}", flush=True)
+            group = None
+        return files, run(engine, files, folder, group)
 
 
 def measure_all(options):
@@ -161,29 +194,16 @@ def measure_all(options):
         return None
     folder = measure.fresh_folder(place.RESULTS / "soak")
     pages = [page for page in steady.mixed_pages(place.RESULTS / "steady/pages") if is_light(page)]
-    files = work(pages, folder / "documents", options.share)
-    with contextlib.ExitStack() as stack:
-        try:
-            group = stack.enter_context(cgroup.Group(LIMITS[1]))
-        except cgroup.Unavailable as reason:
-            print(f"  the budget does not change: {reason}", flush=True)
-            group = None
-        result = run(files, folder, group)
-    words = collections.Counter(word for found in result["failures"].values() for word in found)
-    lines = [["what happened", "how often"], ["documents", str(len(files))], ["read", str(result["read"])],
-             *([f"failed: {word}", str(count)] for word, count in sorted(words.items())),
-             *([what, str(count)] for what, count in sorted(result["trouble"].items())),
-             *([f"deaths told: {name}", str(count)] for name, count in told.ends(result["lines"]).items()),
-             ["OOM kills", report.number(result["group"]["oom_kills"] if result["group"] else None)]]
-    slopes = [["memory at rest", "MB, first", "MB, last", "highest", "KB more a page"]]
-    for name in ("all", "octavo", "octavo-worker"):
-        points = after_warming(result["readings"], name)
-        if points:
-            values = [mb for _, mb in points]
-            slopes.append([name, *(report.number(mb, 1) for mb in (values[0], values[-1], max(values))),
-                           report.number(slope_kb(points), 2)])
-    about = (f"{len(files)} documents of one page through one front process in {result['seconds']:.0f} s, {PENDING} "
-             f"given ahead, deadline {DEADLINE} s, budget between {LIMITS[0]} and {LIMITS[1]} MB; memory at rest is "
-             f"read every {PAUSE} pages, with models idle for {IDLE} s. Random, with the same seed each time.")
-    return {"about": about, "rows": [{"pages": pages, "memory": memory} for pages, memory in result["readings"]],
-            "table": lines, "tables": [slopes], "told": result["lines"][-80:], "goals": goals(result)}
+    found = {"rows": [], "tables": [], "told": [], "goals": []}
+    for engine, name in systems.ENGINES.items():
+        if options.only.lower() in name.lower():
+            files, result = measure_engine(engine, pages, folder / engine, options.share)
+            found["rows"] += [{"engine": engine, "pages": pages, "memory": memory, "seconds": result["seconds"]}
+                              for pages, memory in result["readings"]]
+            found["tables"] += [what_happened(name, files, result), memory_at_rest(name, result)]
+            found["told"] += result["lines"][-80:]
+            found["goals"] += goals(name, result)
+    about = (f"For each engine, {len(files)} documents of one page through one front process, {PENDING} given ahead, "
+             f"deadline {DEADLINE} s, budget between {LIMITS[0]} and {LIMITS[1]} MB; memory at rest is read every {PAUSE} "
+             f"pages, with models idle for {IDLE} s. Random, with the same seed each time.")
+    return {"about": about, **found}

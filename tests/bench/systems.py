@@ -9,6 +9,8 @@ from measure import System
 
 ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
 RAPID = {"openvino": "ov", "onnxruntime": "ort"}
+# Every stage that a package has a model for; pages that lie askew are straightened anyway, without one.
+ALL_STAGES = ("--orient", "on", "--line-orient", "on", "--layout", "on")
 CORES = len(os.sched_getaffinity(0))
 TESSERACT_LANGUAGES = os.environ.get("BENCH_TESSERACT_LANGUAGES", "eng+chi_sim")
 

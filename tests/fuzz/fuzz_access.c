@@ -36,7 +36,7 @@ int main(void) {
                                         "octavo_aaaaaaaa_0123456789abcdefghjkmnpqrstvwxyz0123456789abcdefghjk"};
     static const char odd[] = {'\0', '\n', '\r', ' ', '=', ',', '#', '/', '.', '_', '0', '-', (char)0xFF};
     for (size_t i = 0; i < array_length(sound); i++) {
-        replay_changed(sound[i], odd, sizeof(odd));
+        replay_changed(sound[i], strlen(sound[i]), odd, sizeof(odd));
     }
     return 0;
 }

@@ -52,7 +52,7 @@ int main(int count, char **arguments) {
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     dup2(nowhere, STDERR_FILENO); /* what is told is not looked at */
     for (size_t i = 0; i < array_length(sound); i++) {
-        replay_changed(sound[i], odd, sizeof(odd));
+        replay_changed(sound[i], strlen(sound[i]), odd, sizeof(odd));
     }
     return replay_files(count, arguments);
 }

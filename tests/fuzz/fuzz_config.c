@@ -10,8 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "conf/settings.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+#include "replay.h"
 
 /* Ends the process where a value is not what option_read() would take. */
 static void expect_values(const struct options *options) {
@@ -45,29 +44,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
 }
 
 #ifndef OCTAVO_LIBFUZZER
-/* Every byte replaced by one of a few in turn, and the text cut off there. */
-static void replay_changed(char *text, size_t length) {
-    static const char odd[] = {0, '\n', '&', '*', '[', '{', '"', ':', '\xFF', '-', '#', '9', '\t', '|'};
-    for (size_t at = 0; at < length; at++) {
-        char kept = text[at];
-        text[at] = odd[at % sizeof(odd)];
-        LLVMFuzzerTestOneInput((const uint8_t *)text, length);
-        LLVMFuzzerTestOneInput((const uint8_t *)text, at + 1);
-        text[at] = kept;
-    }
-}
-
 int main(int count, char **arguments) {
+    static const char odd[] = {0, '\n', '&', '*', '[', '{', '"', ':', '\xFF', '-', '#', '9', '\t', '|'};
     char *sample cleanup(drop_memory) = settings_sample();
-    replay_changed(sample, strlen(sample));
-    for (int i = 1; i < count; i++) {
-        char *bytes cleanup(drop_memory) = NULL;
-        size_t length;
-        if (file_read_path(arguments[i], 1 << 26, &bytes, &length) != 0) {
-            return 1;
-        }
-        LLVMFuzzerTestOneInput((const uint8_t *)bytes, length);
-    }
-    return 0;
+    replay_changed_in_turn(sample, strlen(sample), odd, sizeof(odd));
+    return replay_files(count, arguments);
 }
 #endif

@@ -1,6 +1,6 @@
 /*
  * Bytes as a model file's metadata and as a catalog: the parsers of src/model and src/conf on anything. Built with
- * -fsanitize=fuzzer it is a libFuzzer target; the main() below replays files, or made-up bytes when none is given.
+ * -fsanitize=fuzzer it is a libFuzzer target; the main() below replays files, and their beginnings with changed bytes.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,8 +11,7 @@
 #include "base/memory.h"
 #include "conf/yaml.h"
 #include "model/onnx.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+#include "replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     const char *value;
@@ -29,27 +28,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
 }
 
 #ifndef OCTAVO_LIBFUZZER
-/* The catalog with every byte replaced by a few others in turn. */
-static void replay_changed(uint8_t *bytes, size_t length) {
-    static const uint8_t odd[] = {0, '\n', '&', '*', '[', '{', '"', ':', 0xFF};
-    for (size_t at = 0; at < length; at++) {
-        uint8_t kept = bytes[at];
-        bytes[at] = odd[at % sizeof(odd)];
-        LLVMFuzzerTestOneInput(bytes, length);
-        bytes[at] = kept;
-    }
-}
+enum { CHANGED = 4000 /* bytes of a file that are changed */ };
 
 int main(int count, char **arguments) {
+    static const char odd[] = {0, '\n', '&', '*', '[', '{', '"', ':', '\xFF'};
     for (int i = 1; i < count; i++) {
         char *bytes cleanup(drop_memory) = NULL;
         size_t length;
         if (file_read_path(arguments[i], 1 << 26, &bytes, &length) != 0) {
             return 1;
         }
-        LLVMFuzzerTestOneInput((const uint8_t *)bytes, length);
-        replay_changed((uint8_t *)bytes, length < 4000 ? length : 4000);
+        replay_changed_in_turn(bytes, length < CHANGED ? length : CHANGED, odd, sizeof(odd));
     }
-    return 0;
+    return replay_files(count, arguments);
 }
 #endif

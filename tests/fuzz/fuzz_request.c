@@ -75,7 +75,7 @@ int main(int count, char **arguments) {
         "text/html, application/json;q=0.9, */*; q=0.1",
         "request-1.2_3"};
     for (size_t i = 0; i < array_length(sound); i++) {
-        replay_changed(sound[i], odd, sizeof(odd));
+        replay_changed(sound[i], strlen(sound[i]), odd, sizeof(odd));
     }
     char long_name[600];
     for (size_t length = 200; length < sizeof(long_name); length += 13) { /* bytes that grow when they are made valid */

@@ -67,7 +67,7 @@ int main(int count, char **arguments) {
         "{\"f\\u0069le\":\"http:\\/\\/a.org\\/b.png?c\",\"useTableRecognition\":\"no\",\"outputFormats\":[\"docx\"]}",
         "{\"a\":[{\"file\":\"b\"},1e3],\"file\":\"aGVs\\u0062G8\\u003d\",\"useSealRecognition\":true}"};
     for (size_t i = 0; i < array_length(sound); i++) {
-        replay_changed(sound[i], odd, sizeof(odd));
+        replay_changed(sound[i], strlen(sound[i]), odd, sizeof(odd));
     }
     return replay_files(count, arguments);
 }

@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import tempfile
+import time
 import zlib
 from pathlib import Path
 
@@ -13,16 +14,25 @@ from paper import pdf_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(os.environ.get("OCTAVO_BIN", ROOT / "build" / "bin"))
+INSTRUMENTED = any(word in str(BIN) for word in ("asan", "tsan"))
 os.environ["OCTAVO_CONFIG"] = os.devnull  # not what whoever runs the tests has configured
 STATE = tempfile.TemporaryDirectory(prefix="octavo-test-state-", dir="/var/tmp")  # /tmp is watched by test_kill.py
 os.environ["XDG_STATE_HOME"] = STATE.name  # nor what was learned outside of them
 LETTER = ROOT / "tests" / "samples" / "letter.png"
+real = pytest.mark.skipif(INSTRUMENTED, reason="the memory of an instrumented program says nothing")
 
 
 def octavo(*arguments, stdin=subprocess.DEVNULL, timeout=120, **options):
     """Runs octavo and returns what it did, texts decoded."""
     return subprocess.run([BIN / "octavo", *map(str, arguments)], stdin=stdin, capture_output=True, text=True,
                           timeout=timeout, check=False, **options)
+
+
+def wait_for(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def require_models():
@@ -33,17 +43,27 @@ def require_models():
     assert run.returncode == 0, run.stderr
 
 
+def linked_models(folder):
+    """The installed models as links in a new folder, to which others may be added; the folder."""
+    folder.mkdir(parents=True)
+    for path in (ROOT / "runtime" / "models").iterdir():
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
 def schema():
     return json.loads((ROOT / "docs" / "result.schema.json").read_text())
 
 
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def png(width, height, grey=255):
     """The bytes of a PNG in one shade."""
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     rows = (b"\0" + bytes([grey]) * width) * height
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return (b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
+            png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b""))
 
 
 def tiff(sizes):

@@ -168,13 +168,6 @@ def read_events(response, most=None):
     return events
 
 
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def children_of(pid):
     return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/stat")
             if re.search(rf"\) \S {pid} ", read_or_empty(path))]

@@ -5,8 +5,8 @@ import sqlite3
 
 import pytest
 
-from octavo import octavo, pdf, require_models
-from server import Server, is_problem, wait_for
+from octavo import octavo, pdf, require_models, wait_for
+from server import Server, is_problem
 
 
 @pytest.fixture(scope="module", autouse=True)

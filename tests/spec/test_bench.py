@@ -9,6 +9,7 @@ import pytest
 BENCH = pathlib.Path(__file__).resolve().parents[1] / "bench"
 sys.path.insert(0, str(BENCH))
 
+import accuracy
 import cgroup
 import inject
 import kills
@@ -51,6 +52,42 @@ def test_verdict_follows_from_the_figure():
     assert report.goal("F1", 0.9, 0.9, at_most=False)["reached"] is True
     assert report.goal("F1", 0.89, 0.9, at_most=False)["reached"] is False
     assert "not measured" in report.goals_table([report.goal("peak", None, 1)])
+
+
+def document(name, characters, cer, f1=1, pdf_f1=1, **more):
+    return {"document": name, "kind": "form", "characters": characters, "cer": cer, "f1": f1, "pdf_cer": cer,
+            "pdf_f1": pdf_f1, **more}
+
+
+def test_accuracy_is_weighed_by_characters():
+    rows = [document("short", 100, 0.5), document("long", 900, 0.1)]
+    assert accuracy.mean(rows, "cer") == pytest.approx(0.14)
+    assert accuracy.mean(rows, "growth") is None and accuracy.mean([], "cer") is None
+
+
+def test_accuracy_counts_what_cannot_be_read_apart():
+    read, unread = document("letter", 100, 0.01), document("ko-card-terms", 900, 0.9)
+    lines = accuracy.kinds_table([read], [unread])
+    assert [line[:4] for line in lines[1:]] == [["form", "1", "100", "0.010"], ["all that can be read", "1", "100", "0.010"],
+                                                ["not: ko-card-terms", "1", "900", "0.900"]]
+    goals = {goal["goal"]: goal["reached"] for goal in accuracy.goals_of([read, unread], [read])}
+    assert goals["CER of what can be read"] is True and goals["growth of a PDF, most"] is None
+
+
+def test_accuracy_judges_pages_in_columns_and_pdfs_one_by_one():
+    rows = [document("paper-dpr-2p", 100, 0.07, f1=0.95, pdf_f1=0.934, growth=0.2),
+            document("gov-federal-register-3col", 100, 0.1, cer_put_right=0.02)]
+    goals = {goal["goal"]: (goal["measured"], goal["reached"]) for goal in accuracy.goals_of(rows, rows)}
+    assert goals["CER of paper-dpr-2p"] == ("0.070", False)
+    assert goals["CER of gov-federal-register-3col, truth put right"] == ("0.020", True)
+    assert goals["word F1 that the PDF loses"] == ("0.008", True)
+    assert goals["growth of a PDF, most"] == ("0.20", False)
+    assert "- PDF loses word F1: paper-dpr-2p 0.950 to 0.934" in accuracy.notes_of(rows)
+
+
+def test_truth_is_put_right_line_by_line(monkeypatch):
+    monkeypatch.setitem(accuracy.PUT_RIGHT, "page", [(1, 1), (4, 5), (3, 3)])
+    assert accuracy.put_right("page", "head\nmark\nlast\nfirst\nsecond") == "head\nfirst\nsecond\nlast"
 
 
 def test_a_part_of_the_work_is_spread_over_it():

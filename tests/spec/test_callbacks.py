@@ -12,8 +12,8 @@ import time
 import jsonschema
 import pytest
 
-from octavo import ROOT, octavo, pdf, require_models
-from server import Server, is_problem, multipart, wait_for
+from octavo import ROOT, octavo, pdf, require_models, wait_for
+from server import Server, is_problem, multipart
 
 SECRET = "a secret of a test's own"
 GARBAGE = b"no document"

@@ -327,16 +327,22 @@ class Stranger:
             pass  # closed
 
     @staticmethod
-    def _read(connection):
+    def _receive(connection, most):
+        data = connection.recv(most)
+        if not data:
+            raise ConnectionError("the client left before its request was whole")
+        return data
+
+    def _read(self, connection):
         """The whole of a request; what is left unread would reset the connection."""
         text = ""
         while "\r\n\r\n" not in text:
-            text += connection.recv(65536).decode("latin-1")
+            text += self._receive(connection, 65536).decode("latin-1")
         head, body = text.split("\r\n\r\n", 1)
         length = re.search(r"^Content-Length: (\d+)", head, re.MULTILINE)
         missing = int(length[1]) - len(body) if length else 0
         while missing > 0:
-            missing -= len(connection.recv(missing))
+            missing -= len(self._receive(connection, missing))
         return text
 
     def _answer(self, connection):
@@ -535,6 +541,7 @@ def test_top_once(server, letter):
     assert len(numbers) == 6 and int(numbers["done"]) >= 1
     there = server.get("/v1/models")
     assert ("MODEL " in run.stdout) == (there.status == 200 and there.json["models"] != [])
+    assert re.search(r"INSTANCE +DEVICE +WORKER.*\n +0 +cpu +(none|resting|starting|ready|draining|leaving) ", run.stdout)
 
 
 def test_top_on_a_terminal(models, tmp_path):

@@ -126,6 +126,11 @@ def test_wrong_files_are_refused_by_name_line_and_key(file, text, told):
         assert len(run.stderr.splitlines()) == 1
 
 
+def test_tables_without_the_layout_are_refused_wherever_it_is_set_off():
+    run = octavo("ocr", "-f", "csv", LETTER, env=clean(OCTAVO_PIPELINE_LAYOUT="off"))
+    assert (run.returncode, run.stdout) == (64, "") and "csv and xlsx hold tables" in run.stderr
+
+
 def test_everything_that_is_wrong_is_told(file):
     path = file("limits:\n  pages: none\n  page: 1\n\nguard.hihg: 98\n")
     run = config("check", "--config", path, OCTAVO_WORKER_THREADS="0", OCTAVO_ENGINE="fast")

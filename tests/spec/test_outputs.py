@@ -89,6 +89,15 @@ def test_json_has_words_only_when_they_are_asked_for(tmp_path):
     assert "ocrx_word" in (tmp_path / "letter.hocr").read_text()
 
 
+def test_alto_is_valid(written):
+    files = sorted(written.glob("*.alto.xml"))
+    assert len(files) == 4
+    schema_file = ROOT / "tests" / "spec" / "alto.xsd"
+    run = subprocess.run(["xmllint", "--noout", "--nonet", "--schema", schema_file, *files], capture_output=True, text=True,
+                         check=False)
+    assert run.returncode == 0, run.stderr
+
+
 def test_page_xml_is_valid_and_has_the_same_words(written):
     """A file for each page, by number where there are several."""
     files = sorted(written.glob("*.page.xml"))

@@ -12,8 +12,9 @@ import uuid
 import jsonschema
 import pytest
 
-from octavo import LETTER, ROOT, octavo, pdf, png, require_models
-from server import Server, wait_for
+import test_raster
+from octavo import LETTER, ROOT, octavo, pdf, png, require_models, wait_for
+from server import Server
 
 SAMPLES = ROOT / "tests" / "samples"
 CALLS = ("/ocr", "/layout-parsing")
@@ -112,11 +113,28 @@ def test_layout_has_blocks_tables_and_markdown(shared):
     assert [block["block_content"] for block in blocks if block["block_label"] == "table"] == [table["pred_html"]]
     assert re.fullmatch(r"<html><body><table>.*</table>\s*</body></html>", table["pred_html"], re.DOTALL)
     assert "<td>Sheet</td><td>Weight</td>" in table["pred_html"]
-    assert "Blotting" in table["table_ocr_pred"]["rec_texts"]
+    lines = table["table_ocr_pred"]
+    assert "Blotting" in lines["rec_texts"]
+    assert len(table["cell_box_list"]) == table["pred_html"].count("<td>")
+    for cell, (left, top, right, bottom) in zip(table["cell_box_list"], lines["rec_boxes"], strict=True):
+        assert cell[0] <= (left + right) / 2 <= cell[2] and cell[1] <= (top + bottom) / 2 <= cell[3], cell
     assert {box["label"] for box in page["prunedResult"]["layout_det_res"]["boxes"]} >= {"table"}
     assert page["prunedResult"]["overall_ocr_res"]["rec_texts"][0] == "Paper in stock, June"
     markdown = shared.request("POST", "/v1/ocr?format=markdown&layout=on", document).text
     assert page["markdown"] == {"text": markdown, "images": {}, "isStart": True, "isEnd": True}
+
+
+def test_cells_of_a_page_that_lies_on_its_side_are_where_they_are_when_it_is_turned(shared):
+    page = test_raster.first_page(SAMPLES / "table.png")[1]
+    sideways = test_raster.png(page.height, page.width, 8, 0,
+                               [bytes(column) for column in zip(*(row[::page.channels] for row in reversed(page.rows())))])
+    answers = [read(shared, "/layout-parsing", document, 1, useDocOrientationClassify=True)
+               for document in ((SAMPLES / "table.png").read_bytes(), sideways)]
+    upright, turned = (answer["layoutParsingResults"][0]["prunedResult"] for answer in answers)
+    assert turned["doc_preprocessor_res"]["angle"] in (90, 270)
+    boxes, found = (result["table_res_list"][0]["cell_box_list"] for result in (upright, turned))
+    for box, other in zip(boxes, found, strict=True):
+        assert all(abs(a - b) <= 8 for a, b in zip(box, other)), (box, other)
 
 
 def test_pages_of_a_pdf_come_in_order_as_many_as_are_set(shared):
@@ -211,8 +229,6 @@ def test_wrong_member_is_told_as_a_list(careful, call, body, error):
     ({"file": "!", "fileType": 1}, 422, "the file is empty"),
     ({"file": GOOD, "fileType": 1}, 415, "the file is of no kind that Octavo reads"),
     ({"file": encode(b"%PDF-1.4 and no more"), "fileType": 0}, 422, "the document is damaged"),
-    ({"file": GOOD, "fileType": 1, "useDocUnwarping": True}, 500,
-     "the input params for model settings are invalid! useDocUnwarping"),
     ({"file": GOOD, "fileType": 1, "a": "x" * 70000}, 413, "the body is larger than the limit"),
     ({"file": "http://nobody@127.0.0.1/a.png"}, 422, "file: the URL cannot be fetched: an address without user"),
 ])
@@ -220,11 +236,16 @@ def test_what_cannot_be_is_told(shared, body, status, message):
     assert is_refused(post(shared, "/ocr", body), status).startswith(message)
 
 
+def test_unwarping_needs_a_model(shared):
+    body = {"file": encode(LETTER.read_bytes()), "fileType": 1, "useDocUnwarping": True}
+    assert "unwarp: a model of role unwarp" in is_refused(post(shared, "/ocr", body), 500)
+
+
 def test_what_only_layout_has_is_refused_there(shared):
     for member in ("useSealRecognition", "useFormulaRecognition", "useChartRecognition"):
-        body = {"file": GOOD, "fileType": 1, member: True}
-        assert member in is_refused(post(shared, "/layout-parsing", body), 500)
-        is_refused(post(shared, "/ocr", body), 415)
+        body = {"file": encode((SAMPLES / "letter.png").read_bytes()), "fileType": 1, member: True}
+        assert f"invalid! {member[3:-11].lower()}: " in is_refused(post(shared, "/layout-parsing", body), 500)
+        is_refused(post(shared, "/ocr", {**body, "file": GOOD}), 415)
     refused = {"file": GOOD, "fileType": 1, "outputFormats": ["docx"]}
     assert "outputFormats" in is_refused(post(shared, "/layout-parsing", refused), 422)
 

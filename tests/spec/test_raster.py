@@ -93,9 +93,9 @@ class Raster:
         finally:
             os.close(fd)
 
-    def page(self, number=1):
+    def page(self, number=1, **more):
         """A Page, or the answer that says why there is none."""
-        self.send(json.dumps({"op": "page", "page": number}).encode())
+        self.send(json.dumps({"op": "page", "page": number, **more}).encode())
         answer, fd = self.hear()
         assert answer["page"] == number
         return Page(answer, fd) if answer["op"] == "page" else answer
@@ -271,6 +271,15 @@ def test_pages_of_a_tiff_in_any_order():
             assert raster.page(number).at(0, 0) == 10 * (number - 1)
 
 
+def test_a_cut_picture_is_read_with_a_warning():
+    whole, pixels = bmp([[(1, 2, 3), (4, 5, 6)]] * 4), bytes(range(8))
+    damaged = ["the picture is damaged: parts of it may be missing"]
+    for document, width, warnings in ((whole, 2, []), (whole[:-9], 2, damaged), (tiff([tiff_page(2, 4, 8, pixels)]), 2, []),
+                                      (tiff([tiff_page(900, 4, 8, pixels)]), 900, damaged)):
+        _, page = first_page(document)
+        assert (page.width, page.height) == (width, 4) and page.warnings == warnings, document
+
+
 def test_circular_tiff_ends():
     document = bytearray(tiff([tiff_page(2, 1, 8, b"\x05\x06"), tiff_page(2, 1, 8, b"\x07\x08")]))
     document[-4:] = document[4:8]
@@ -335,6 +344,47 @@ def test_nonsense_orientation_is_upright():
     for value in (0, 9, 65535):
         _, page = first_page(png(3, 2, 8, 0, rows, [(b"eXIf", exif_block(value))]))
         assert [list(row) for row in page.rows()] == GREY
+
+
+# Smaller, for lack of memory
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_photo_is_drawn_smaller(orientation):
+    photo = (SAMPLES / "receipt.jpg").read_bytes()
+    block = b"Exif\0\0" + exif_block(orientation)
+    with Raster() as raster:
+        raster.open(photo[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + photo[2:])
+        whole = raster.page()
+        needs = {}
+        for shrink in (1, 2, 4):
+            page = raster.page(shrink=shrink)
+            assert (page.width, page.height) == (-(-whole.width // shrink), -(-whole.height // shrink))
+            assert page.warnings == ([f"drawn at 1/{shrink} of its size, to fit the memory: small text may be lost"]
+                                     if shrink > 1 else [])
+            assert abs(sum(page.pixels) / len(page.pixels) - sum(whole.pixels) / len(whole.pixels)) < 2
+            needs[shrink] = raster.page(shrink=shrink, bytes=1)["bytes"] - (2 << 20)
+        assert needs[2] * 4 == pytest.approx(needs[1], rel=0.01) and needs[4] * 16 == pytest.approx(needs[1], rel=0.02)
+
+
+def test_a_page_of_a_pdf_is_drawn_at_fewer_dots():
+    with Raster() as raster:
+        raster.open(SAMPLES / "columns.pdf", dpi=150)
+        for shrink, dpi in ((1, 150), (2, 75), (4, 72), (1, 150)):
+            page = raster.page(shrink=shrink)
+            assert page.dpi == dpi and page.width == pytest.approx(raster.page().width * dpi / 150, abs=2)
+            assert page.warnings == ([f"drawn at {dpi} dpi instead of 150, to fit the memory: small text may be lost"]
+                                     if shrink > 1 else [])
+
+
+def test_what_cannot_be_drawn_smaller_is_drawn_as_it_is():
+    with Raster() as raster:
+        raster.open(SAMPLES / "letter.png")
+        whole, page = raster.page(), raster.page(shrink=4)
+        assert page.pixels == whole.pixels and page.warnings == []
+        assert raster.page(shrink=4, bytes=1)["bytes"] == raster.page(bytes=1)["bytes"]
+        for wrong in (0, -2, 3, 8, 1 << 40):
+            assert raster.page(shrink=wrong)["error"] == "protocol"
 
 
 # Transparency

@@ -1,4 +1,6 @@
 """The sample documents that the repository ships are read, on each engine, almost without an error."""
+import subprocess
+
 import pytest
 
 from octavo import ROOT, octavo
@@ -44,3 +46,15 @@ def test_text_is_right(readings, path):
 def test_pages_are_parted_by_form_feeds(readings):
     assert readings["columns.pdf"].count("\f") == 1
     assert all("\f" not in readings[path.name] for path in DOCUMENTS if path.suffix != ".pdf")
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_lines_on_their_head_are_read(engine, tmp_path):
+    """Where nobody turns the page first."""
+    sample, turned = ROOT / "tests" / "samples" / "columns.pdf", tmp_path / "turned.pdf"
+    subprocess.run(["qpdf", "--rotate=+180", sample, turned], check=True)
+    run = octavo("ocr", "--engine", engine, "--orient", "off", turned)
+    if run.returncode == NO_ENGINE:
+        pytest.skip(run.stderr.strip())
+    truth = plain(sample.with_suffix(".gt.txt").read_text())
+    assert edit_distance(truth, plain(run.stdout)) <= 0.02 * len(truth), run.stdout

@@ -17,11 +17,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from octavo import LETTER, ROOT, octavo, pdf, require_models, schema
-from server import Server, children_of, is_problem, multipart, read_events, read_or_empty, receive_all, wait_for
+from octavo import LETTER, ROOT, octavo, pdf, require_models, schema, wait_for
+from server import Server, children_of, is_problem, multipart, read_events, read_or_empty, receive_all
 
 NOBODY = "0123456789abcdefghjkmnpqrs"
 SAMPLES = ROOT / "tests" / "samples"
+TABLE = SAMPLES / "table.png"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,6 +66,21 @@ def test_sample_is_read_as_by_the_command_line(shared, name):
     assert text.text == octavo("ocr", "--layout", "on", SAMPLES / name).stdout
 
 
+def test_an_answer_that_shows_no_regions_is_read_as_by_the_command_line(shared):
+    """Without looking for any: only a task may be asked for another format later."""
+    def stages(query):
+        return set(shared.request("POST", f"/v1/ocr{query}", TABLE.read_bytes()).json["pages"][0]["timings"])
+    text = shared.request("POST", "/v1/ocr?format=text", TABLE.read_bytes())
+    assert text.text == octavo("ocr", TABLE).stdout
+    assert "layout" not in stages("") and "layout" not in stages("?layout=auto") and "layout" in stages("?layout=on")
+    for query, wanted in (("", False), ("?words=true", True)):
+        lines = shared.request("POST", f"/v1/ocr{query}", TABLE.read_bytes()).json["pages"][0]["lines"]
+        assert ("words" in lines[0]) == wanted
+    hocr = shared.request("POST", "/v1/ocr?format=hocr", TABLE.read_bytes()).text
+    assert hocr.count("ocrx_word") > hocr.count("ocr_line") > 5
+    assert "<table>" in shared.request("POST", "/v1/ocr?format=html", TABLE.read_bytes()).text
+
+
 def test_form_with_options_is_taken(shared):
     body, headers = multipart([("options", None, b'{"pages": "2", "priority": 4}'),
                                ("file", "C:\\scans\\..\\two pages.pdf", pdf(3))])
@@ -86,12 +102,12 @@ def test_accept_chooses_the_format(shared):
     for accept, expected in types.items():
         answer = shared.get(f"/v1/tasks/{task}/result", headers={"Accept": accept} if accept else {})
         assert answer.headers["Content-Type"] == expected, accept
-    is_problem(shared.get(f"/v1/tasks/{task}/result", headers={"Accept": "image/png"}), 406, "not_acceptable")
+    is_problem(shared.get(f"/v1/tasks/{task}/result", headers={"Accept": "image/webp"}), 406, "not_acceptable")
 
 
 def test_formats_are_the_same_everywhere(shared):
     """As described, as refused, as answered, and as the command line has them."""
-    task = shared.submit(pdf(1), "?pdf=1")
+    task = shared.submit(pdf(1), "?pdf=1&png=1")
     shared.wait_for_end(task)
     parameters = shared.get("/openapi.json").json["paths"]["/v1/ocr"]["post"]["parameters"]
     pattern = next(one["schema"]["pattern"] for one in parameters if one["name"] == "format")
@@ -312,8 +328,21 @@ def test_hostile_file_name_is_only_a_name(shared, name):
     shown = answer.json["name"]
     assert shown is None or ("/" not in shown and "\\" not in shown.replace("\\x00", "") and len(shown) <= 255)
     assert shared.wait_for_end(answer.json["id"])["state"] == "done"
-    assert all(re.fullmatch(r"documents|pages|pdfs|lock|octavo\.db.*|[0-9a-z]{26}", path.name)
+    assert all(re.fullmatch(r"documents|pages|pdfs|pictures|figures|lock|octavo\.db.*|[0-9a-z]{26}", path.name)
                for path in Path(shared.data).rglob("*"))
+
+
+@pytest.mark.parametrize("where", ["address", "form"])
+def test_tables_without_layout_are_refused(shared, where):
+    """A format of tables alone would be empty. A task may have other formats."""
+    body, headers = multipart([("options", None, b'{"layout": "off"}'), ("file", "a.pdf", pdf(1))])
+    more = "&layout=off" if where == "address" else ""
+    sent = (LETTER.read_bytes(), None) if where == "address" else (body, headers)
+    for formats in ("csv", "json,xlsx,zip"):
+        answer = shared.request("POST", f"/v1/ocr?format={formats}{more}", *sent)
+        assert "csv and xlsx hold tables" in is_problem(answer, 400, "bad_request")
+    assert shared.request("POST", f"/v1/ocr?format=text{more}", *sent).status == 200
+    assert shared.request("POST", f"/v1/tasks?{more[1:]}", *sent).status == 201
 
 
 @pytest.mark.parametrize("kind", ["multipart/mixed; boundary=x", "multipart/form-data", "multipart/form-data; boundary="])
@@ -321,12 +350,17 @@ def test_other_multipart_is_refused(shared, kind):
     is_problem(shared.request("POST", "/v1/tasks", b"--x\r\n\r\n", {"Content-Type": kind}), 415, "media_type")
 
 
+def documents(server):
+    """Files of documents; those of earlier requests may go at any time."""
+    return set((Path(server.data) / "documents").iterdir())
+
+
 def test_form_without_its_end_is_refused(shared):
     body, headers = multipart([("file", "a.pdf", pdf(1))])
+    before = documents(shared)
     for cut in (4, 12, len(body) // 2):
-        before = len(list((Path(shared.data) / "documents").iterdir()))
         is_problem(shared.request("POST", "/v1/tasks", body[:-cut], headers), 400, "bad_request")
-        wait_for(lambda want=before: len(list((Path(shared.data) / "documents").iterdir())) == want)
+        wait_for(lambda: documents(shared) <= before)
 
 
 def test_empty_body_is_refused(shared):
@@ -344,13 +378,12 @@ def test_body_must_tell_its_size_and_fit(shared):
 
 
 def test_upload_that_breaks_off_leaves_nothing(shared):
-    documents = Path(shared.data) / "documents"
-    before = sorted(path.name for path in documents.iterdir())
+    before = documents(shared)
     with socket.create_connection(("127.0.0.1", shared.port)) as client:
         client.sendall(b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n" + b"x" * 100000)
-        wait_for(lambda: len(list(documents.iterdir())) == len(before) + 1)
+        wait_for(lambda: documents(shared) - before)
         assert shared.get("/v1/memory").json["ledger"]["kinds"]["upload"] > 0
-    wait_for(lambda: sorted(path.name for path in documents.iterdir()) == before)
+    wait_for(lambda: documents(shared) <= before)
     wait_for(lambda: "upload" not in shared.get("/v1/memory").json["ledger"]["kinds"])
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from octavo import pdf, require_models
-from server import Server, is_problem, receive_all, wait_for
+from octavo import pdf, require_models, wait_for
+from server import Server, is_problem, receive_all
 from test_callbacks import GARBAGE, Receiver, environment as callback_environment
 from test_hostile import EXPECT, HOSTILE, MAX_PAGES
 

@@ -7,8 +7,8 @@ import time
 import jsonschema
 import pytest
 
-from octavo import pdf, require_models, schema
-from server import Server, children_of, is_problem, receive_all, wait_for
+from octavo import pdf, require_models, schema, wait_for
+from server import Server, children_of, is_problem, receive_all
 
 
 @pytest.fixture(scope="module", autouse=True)

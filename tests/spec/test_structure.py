@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 from octavo import LETTER, ROOT, octavo, require_models, schema
+from paper import pdf_of
 
 SAMPLES = ROOT / "tests" / "samples"
 TABLE, COLUMNS = SAMPLES / "table.png", SAMPLES / "columns.pdf"
@@ -83,6 +84,13 @@ def test_cells_cover_the_table(results):
     (table,) = [region["table"] for region in page["regions"] if "table" in region]
     covered = sum(cell["rows"] * cell["columns"] for cell in table["cells"])
     assert covered == table["rows"] * table["columns"]
+    number = next(number for number, region in enumerate(page["regions"]) if "table" in region)
+    lines = [line for line in page["lines"] if line["region"] == number]
+    assert [cell["text"] for cell in table["cells"]] == [line["text"] for line in lines]
+    for cell, line in zip(table["cells"], lines):
+        (left, top), _, (right, bottom), _ = cell["polygon"]
+        x, y = (sum(values) / 4 for values in zip(*line["polygon"]))
+        assert left <= x <= right and top <= y <= bottom, cell
     markdown = (results / "table.md").read_text()
     assert "| --- | --- | --- | --- |" in markdown
 
@@ -108,6 +116,45 @@ def test_regions_do_not_spoil_the_order(results, tmp_path):
     for page in json.loads((tmp_path / "columns.json").read_text())["pages"]:
         assert "layout" not in page["timings"] and len(page["regions"]) == 1
         assert page["regions"][0]["type"] == "text" and page["regions"][0]["score"] == 0
+
+
+def test_a_table_is_taken_apart_without_a_model_of_tables(tmp_path, results):
+    """By the white between its columns: the sample has no rulings."""
+    run = octavo("ocr", "--models", models_without(tmp_path / "models", STRUCTURE), "-f", "html", TABLE)
+    assert run.returncode == 0 and run.stderr.count(STRUCTURE.name) == 1
+    (table,) = Outline(run.stdout).tables
+    (by_model,) = Outline((results / "table.html").read_text()).tables
+    assert [row[-1] for row in table] == [row[-1] for row in by_model] and len(table[0]) == 4
+
+
+def ruled_page(number, rows):
+    """What draws a page that a ruled table fills: a head, and under it rows of three cells that are told by their numbers."""
+    drawn = ["1 w"]
+    for row in range(rows + 1):
+        drawn.append(f"60 {730 - 28 * row} m 540 {730 - 28 * row} l S")
+    for column in range(4):
+        drawn.append(f"{60 + 160 * column} 730 m {60 + 160 * column} {730 - 28 * rows} l S")
+    for row in range(rows):
+        for column, (head, word) in enumerate((("Part", "bolt"), ("Count", "pack"), ("Price", "cost"))):
+            text = f"{word} {50 * number + row}" if row else head
+            drawn.append(f"BT /F 12 Tf {70 + 160 * column} {711 - 28 * row} Td ({text}) Tj ET")
+    return "\n".join(drawn)
+
+
+def test_a_table_goes_on_over_the_page(tmp_path):
+    path = tmp_path / "parts.pdf"
+    path.write_bytes(pdf_of([ruled_page(number, 24) for number in range(2)], 600, 800))
+    run = octavo("ocr", "-f", "html,json", "-o", tmp_path, path)
+    assert run.returncode == 0, run.stderr
+    first, second = [[region["table"] for region in page["regions"] if "table" in region]
+                     for page in pages(tmp_path, "parts")]
+    assert [table.get("continues") for table in first] == [True]
+    assert [table.get("continued") for table in second] == [True]
+    assert [table["rows"] for table in first + second] == [24, 24]
+    (table,) = Outline((tmp_path / "parts.html").read_text()).tables
+    assert len(table) == 47 and all(len(row) == 3 for row in table)
+    numbers = [50 * number + row for number in range(2) for row in range(1, 24)]
+    assert [row[0] for row in table] == ["Part"] + [f"bolt {number}" for number in numbers]
 
 
 def models_without(folder, *missing):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from octavo import BIN, LETTER, octavo, pdf, png, require_models
+from octavo import BIN, LETTER, ROOT, octavo, pdf, png, require_models, wait_for
 from test_kill import RASTER, WORKER, Run, is_alive
 
 BALANCED = "the ledger is balanced"
@@ -45,13 +45,6 @@ def largest_page(pid):
         return 0
     spans = [line.split()[0].split("-") for line in maps.splitlines() if "memfd:octavo-page" in line]
     return max((int(end, 16) - int(begin, 16) for begin, end in spans), default=0)
-
-
-def wait_for(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def workers_of(run):
@@ -104,6 +97,25 @@ def test_worker_that_hangs_is_noticed_and_replaced(tmp_path):
     assert 9 < run.answer_after(stopped, "did not answer for 10 s") < 14
     assert not is_alive(worker)
     assert (tmp_path / "letter.txt").read_text() == octavo("ocr", LETTER).stdout
+
+
+@pytest.mark.parametrize("engine, keeps_much", [("openvino", True), ("onnxruntime", False)])
+def test_worker_without_models_leaves_if_much_is_left(tmp_path, engine, keeps_much):
+    """After many shapes OpenVINO keeps a hundred megabytes when the last model has gone; ONNX Runtime keeps little."""
+    samples = sorted((ROOT / "tests/samples").glob("*.[jp][pn]g")) + [ROOT / "tests/samples/columns.pdf"]
+    pipe, out = tmp_path / "names", tmp_path / "out"
+    os.mkfifo(pipe)
+    run = start(out, "--engine", engine, "--model-idle", "1", "--worker-idle", "600", "--files-from", pipe)
+    with open(pipe, "w", buffering=1) as names:
+        print(*samples, sep="\n", file=names)
+        wait_for(lambda: len(list(out.glob("*.json"))) == len(samples), 60)
+        if keeps_much:
+            wait_for(lambda: not run.children(), 10)
+        else:
+            time.sleep(4)
+            assert run.children().get(WORKER)
+        print(samples[0], file=names)
+    finish(run, 0)
 
 
 def test_idle_worker_leaves_and_the_next_document_starts_it_again(leaf, tmp_path):
@@ -175,6 +187,18 @@ def test_per_task_gives_each_document_its_own_worker(tmp_path):
     finish(run, 0)
     assert len(seen) == 3 and most == 2
     assert len({path.with_suffix(".txt").read_text() for path in files}) == 1
+
+
+def test_several_instances_read_what_one_would(tmp_path):
+    files = [tmp_path / f"{name}.pdf" for name in "abc"]
+    for file in files:
+        file.write_bytes(pdf(3))
+    run = octavo("ocr", "--timing", "--layout", "off", "-o", tmp_path / "out", *files,
+                 env=dict(os.environ, OCTAVO_POOL_INSTANCES="2"))
+    assert run.returncode == 0, run
+    assert "2 started, 0 died" in run.stderr
+    read = {file.read_text() for file in (tmp_path / "out").iterdir()}
+    assert len(read) == 1 and re.findall(r"Page number \d", read.pop()) == [f"Page number {page}" for page in (1, 2, 3)]
 
 
 def test_signal_writes_a_dump(tmp_path):

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from octavo import LETTER, octavo, pdf, require_models
-from server import Server, is_problem, read_events, receive_all, wait_for
+from octavo import LETTER, octavo, pdf, require_models, wait_for
+from server import Server, is_problem, read_events, receive_all
 
 PATIENCE = 2  # seconds that a client has to say something
 

@@ -22,6 +22,36 @@ static void worker_leaves_a_quarter_to_the_documents(void **state) {
     assert_int_equal(admission_worker_bytes(0, 10 * MB, 0), 1);
 }
 
+static void as_many_workers_as_have_what_they_ask_for(void **state) {
+    (void)state;
+    assert_int_equal(admission_workers(400 * MB, 100 * MB, 150 * MB, 1, 4), 2); /* three would have 133 MB each */
+    assert_int_equal(admission_workers(399 * MB, 100 * MB, 120 * MB, 2, 4), 3);
+    assert_int_equal(admission_workers(400 * MB, 100 * MB, 150 * MB, 1, 1), 1);
+    assert_int_equal(admission_workers(300 * MB, 100 * MB, 150 * MB, 1, 4), 1); /* not without some more */
+    assert_int_equal(admission_workers(300 * MB, 100 * MB, 150 * MB, 3, 4), 3); /* and none goes for it */
+    assert_int_equal(admission_workers(299 * MB, 100 * MB, 150 * MB, 3, 4), 2);
+    assert_int_equal(admission_workers(50 * MB, 100 * MB, 150 * MB, 3, 4), 1);
+    assert_int_equal(admission_workers(1, 100 * MB, 150 * MB, 1, 4), 1);
+    assert_int_equal(admission_workers(UINT64_MAX, 0, UINT64_MAX, 2, 4), 2); /* nobody has told yet */
+}
+
+/* Whatever comes, what is promised to workers is within what they may plan with. */
+static void nothing_is_promised_twice(void **state) {
+    (void)state;
+    for (uint64_t budget = 40 * MB; budget < 4000 * MB; budget += 37 * MB) {
+        for (uint64_t floor = 30 * MB; floor < 700 * MB; floor += 53 * MB) {
+            size_t open = 1;
+            for (uint64_t page = 0; page < 2000 * MB; page += 333 * MB) {
+                uint64_t bytes = admission_worker_bytes(budget, 10 * MB, page);
+                open = admission_workers(bytes, floor, floor + floor / 4, open, 16);
+                assert_true(open == 1 || open * floor <= bytes);
+                uint64_t room;
+                assert_true(open == 1 || admission_fits(budget, 10 * MB, open * floor, page, &room));
+            }
+        }
+    }
+}
+
 static void what_never_fits_is_known(void **state) {
     (void)state;
     uint64_t room;
@@ -54,7 +84,9 @@ static const struct pool_events events = {.note = note};
 
 static int set_up(void **state) {
     static struct core core;
-    core = (struct core){.conf = &conf, .events = &events, .worker_account = -1, .baseline = 10 * MB};
+    static struct stake stakes[2];
+    stakes[0] = stakes[1] = (struct stake){.account = -1};
+    core = (struct core){.conf = &conf, .events = &events, .stakes = stakes, .stake_count = 2, .baseline = 10 * MB};
     if (ledger_create("cpu", 400 * MB, 1, &core.ledger) != 0 || recorder_create(&core.recorder) != 0 ||
         ledger_open_account(core.ledger, "front", getpid(), &core.account) != 0) {
         return -1;
@@ -105,9 +137,9 @@ static void room_of_the_worker_is_left(void **state) {
     struct core *core = *state;
     struct claim claim = {.ticket = -1};
     int worker;
-    core->floor = 200 * MB;
+    core->stakes[0].floor = 200 * MB;
     assert_int_equal(ledger_open_account(core->ledger, "worker", getpid(), &worker), 0);
-    core->worker_account = worker;
+    core->stakes[0].account = worker;
     assert_int_equal(ask(core, &claim, 190 * MB), 0);
     claim_drop(&claim, core);
     ledger_note(core->ledger, worker, CHARGE_WEIGHTS, 250 * MB); /* more than its floor */
@@ -126,16 +158,38 @@ static void room_of_the_worker_is_left(void **state) {
     claim_drop(&more, core);
 }
 
+/* What each lacks is left, whatever another has beyond its floor. */
+static void room_of_each_worker_is_left(void **state) {
+    struct core *core = *state;
+    struct claim claim = {.ticket = -1};
+    core->stakes[0].floor = core->stakes[1].floor = 100 * MB;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ledger_open_account(core->ledger, "worker", getpid(), &core->stakes[i].account), 0);
+    }
+    ledger_note(core->ledger, core->stakes[0].account, CHARGE_WEIGHTS, 150 * MB);
+    assert_int_equal(ask(core, &claim, 141 * MB), 1); /* 400 less 10, less 150, less 100 that the other lacks */
+    assert_int_equal(ask(core, &claim, 140 * MB), 0);
+    claim_drop(&claim, core);
+    ledger_note(core->ledger, core->stakes[1].account, CHARGE_WEIGHTS, 60 * MB);
+    assert_int_equal(ask(core, &claim, 140 * MB), 0); /* was counted already */
+    claim_drop(&claim, core);
+    core->stakes[1].floor = 0; /* it is not used any more, and has given nothing back yet */
+    assert_int_equal(ask(core, &claim, 181 * MB), 1);
+    assert_int_equal(ask(core, &claim, 180 * MB), 0);
+    claim_drop(&claim, core);
+}
+
 static void what_never_fits_is_refused_with_its_figures(void **state) {
     struct core *core = *state;
     struct claim claim = {.ticket = -1};
-    core->floor = 200 * MB;
+    core->stakes[0].floor = 120 * MB;
+    core->stakes[1].floor = 80 * MB;
     assert_int_equal(ask(core, &claim, 191 * MB), ERR_NO_MEMORY);
     assert_string_equal(error_detail(), "drawing needs 200278016 bytes, 199229440 are available");
     assert_int_equal(recorder_count(core->recorder, EVENT_REFUSAL), 1);
     core->planning = true; /* a smaller plan of the worker may still make room ... */
     assert_int_equal(ask(core, &claim, 191 * MB), 1);
-    core->floor = 150 * MB;
+    core->stakes[1].floor = 30 * MB;
     core->planning = false;
     assert_int_equal(ask(core, &claim, 191 * MB), 0);
     claim_drop(&claim, core);
@@ -164,11 +218,14 @@ static void shrunken_budget_refuses_who_waits(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(worker_leaves_a_quarter_to_the_documents),
+        cmocka_unit_test(as_many_workers_as_have_what_they_ask_for),
+        cmocka_unit_test(nothing_is_promised_twice),
         cmocka_unit_test(what_never_fits_is_known),
         cmocka_unit_test(grants_follow_what_was_needed),
         cmocka_unit_test_setup_teardown(what_fits_is_held_until_it_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_fit_now_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(room_of_the_worker_is_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(room_of_each_worker_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_never_fits_is_refused_with_its_figures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(shrunken_budget_refuses_who_waits, set_up, tear_down),
     };

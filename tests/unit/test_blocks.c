@@ -29,6 +29,7 @@ static uint64_t kept(void) {
 static int forget(void **state) {
     (void)state;
     blocks_bound(0);
+    blocks_keep(UINT64_MAX);
     assert_int_equal(kept(), 0);
     return 0;
 }
@@ -103,6 +104,23 @@ static void the_oldest_goes_first(void **state) {
     blocks_free(young);
 }
 
+static void no_more_is_kept_than_is_worth_it(void **state) {
+    (void)state;
+    void *block[4];
+    blocks_bound(64 * MEGABYTE);
+    blocks_keep(10 * MEGABYTE);
+    for (size_t i = 0; i < 4; i++) {
+        block[i] = blocks_new(1, (i + 1) * 2 * MEGABYTE, false);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        blocks_free(block[i]);
+        assert_true(kept() <= 10 * MEGABYTE);
+    }
+    assert_true(kept() >= 8 * MEGABYTE); /* the last one */
+    blocks_keep(0);
+    assert_int_equal(kept(), 0);
+}
+
 static void what_cannot_be_had_is_refused(void **state) {
     (void)state;
     assert_null(blocks_new(1, SIZE_MAX, false));
@@ -153,6 +171,7 @@ int main(void) {
         cmocka_unit_test_setup(what_is_kept_is_found_again, forget),
         cmocka_unit_test_setup(used_and_kept_stay_within_the_bound, forget),
         cmocka_unit_test_setup(the_oldest_goes_first, forget),
+        cmocka_unit_test_setup(no_more_is_kept_than_is_worth_it, forget),
         cmocka_unit_test_setup(what_cannot_be_had_is_refused, forget),
         cmocka_unit_test_setup(threads_share_them, forget),
     };

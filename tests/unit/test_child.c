@@ -70,7 +70,7 @@ static int be_child(const char *mode) {
     if (strcmp(mode, "parent") == 0) { /* starts one that waits, tells who it is, and is then killed itself */
         setenv(MODE, "wait", 1);
         struct child child;
-        if (child_start("test_child", &child) != 0) {
+        if (child_start("test_child", 0, &child) != 0) {
             return 1;
         }
         say("pid", child.pid);
@@ -83,7 +83,7 @@ static int be_child(const char *mode) {
 static struct child start(const char *mode) {
     struct child child;
     setenv(MODE, mode, 1);
-    assert_int_equal(child_start("test_child", &child), 0);
+    assert_int_equal(child_start("test_child", 0, &child), 0);
     return child;
 }
 
@@ -169,6 +169,19 @@ static void signals_are_not_inherited(void **state) {
     child_end(&child, NULL);
 }
 
+static void child_has_a_lower_priority_when_told(void **state) {
+    (void)state;
+    const int ours = getpriority(PRIO_PROCESS, 0);
+    const int steps[] = {0, 3, 19};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+        setenv(MODE, "wait", 1);
+        struct child child;
+        assert_int_equal(child_start("test_child", steps[i], &child), 0);
+        assert_int_equal(getpriority(PRIO_PROCESS, (id_t)child.pid), ours + steps[i] < 19 ? ours + steps[i] : 19);
+        child_end(&child, NULL);
+    }
+}
+
 static void child_dies_with_its_parent(void **state) {
     (void)state;
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* so that the grandchild's end can be waited for */
@@ -201,7 +214,7 @@ static void orphans_are_waited_for_and_no_others(void **state) {
 static void missing_program_is_told(void **state) {
     (void)state;
     struct child child;
-    assert_int_equal(child_start("no-such-program", &child), ERR_PROCESS);
+    assert_int_equal(child_start("no-such-program", 0, &child), ERR_PROCESS);
     assert_non_null(strstr(error_detail(), "no-such-program: No such file or directory"));
 }
 
@@ -218,6 +231,7 @@ int main(void) {
         cmocka_unit_test(child_has_four_descriptors),
         cmocka_unit_test(child_leaves_no_core),
         cmocka_unit_test(signals_are_not_inherited),
+        cmocka_unit_test(child_has_a_lower_priority_when_told),
         cmocka_unit_test(child_dies_with_its_parent),
         cmocka_unit_test(orphans_are_waited_for_and_no_others),
         cmocka_unit_test(missing_program_is_told),

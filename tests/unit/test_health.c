@@ -81,7 +81,7 @@ static void only_the_word_is_right(void **state) {
 }
 
 static int add(struct roster *roster, const char *id, const char *role) {
-    struct roster_name name = {.device = "cpu", .engine = "onnxruntime"};
+    struct roster_name name = {.instance = 1, .device = "cpu", .engine = "onnxruntime"};
     snprintf(name.id, sizeof(name.id), "%s", id);
     snprintf(name.role, sizeof(name.role), "%s", role);
     return roster_add(roster, &name);
@@ -95,16 +95,17 @@ static void a_check_is_free_while_what_it_needs_is_loaded(void **state) {
     (void)state;
     const char *engine = "onnxruntime 1.22.0";
     struct core core = core_with(1 << 20);
-    assert_false(health_is_free(&core, engine)); /* there is no model at all */
+    assert_false(health_is_free(&core, 1, engine)); /* there is no model at all */
     int detect = add(core.roster, "a", "detect"), line = add(core.roster, "b", "recognise");
     add(core.roster, "c", "table");
     note(core.roster, detect, MODEL_READY);
-    assert_false(health_is_free(&core, engine));
+    assert_false(health_is_free(&core, 1, engine));
     note(core.roster, line, MODEL_READY);
-    assert_true(health_is_free(&core, engine)); /* a table is not needed */
-    assert_false(health_is_free(&core, "openvino 2026.4.1"));
+    assert_true(health_is_free(&core, 1, engine)); /* a table is not needed */
+    assert_false(health_is_free(&core, 1, "openvino 2026.4.1"));
+    assert_false(health_is_free(&core, 0, engine)); /* another instance's */
     note(core.roster, detect, MODEL_DRAINING);
-    assert_false(health_is_free(&core, engine));
+    assert_false(health_is_free(&core, 1, engine));
     drop(&core);
 }
 

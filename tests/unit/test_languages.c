@@ -297,12 +297,23 @@ static void test_damaged_language(void **state) {
     stand_down(&stand);
 }
 
+static void test_languages_beyond_the_models(void **state) {
+    (void)state;
+    static const char *const beyond[] = {"rus", "eng+kor", "ara+eng", "uzb_cyrl", "hin"};
+    static const char *const held[] = {"eng", "eng+deu", "chi_sim+jpn", "uzb", "ru", "russ", ""};
+    for (size_t i = 0; i < array_length(beyond); i++) {
+        assert_true(languages_beyond(beyond[i]));
+    }
+    for (size_t i = 0; i < array_length(held); i++) {
+        assert_false(languages_beyond(held[i]));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads_alike_after_reload),
-        cmocka_unit_test(test_each_thread_has_its_own),
-        cmocka_unit_test(test_what_it_does_not_read),
-        cmocka_unit_test(test_damaged_language),
+        cmocka_unit_test(test_reads_alike_after_reload),    cmocka_unit_test(test_each_thread_has_its_own),
+        cmocka_unit_test(test_what_it_does_not_read),       cmocka_unit_test(test_damaged_language),
+        cmocka_unit_test(test_languages_beyond_the_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,9 +14,10 @@
 
 enum { CELLS = 4, CLASSES = 2, BINS = 8 };
 
-static const int types[CLASSES] = {REGION_TEXT, REGION_TABLE};
+static const struct layout_class classes[CLASSES] = {{.type = REGION_TEXT, .threshold = 0.4F},
+                                                     {.type = REGION_TABLE, .threshold = 0.4F}};
 static const struct layout_options options = {
-    .width = 16, .height = 16, .threshold = 0.4F, .types = types, .classes = CLASSES, .scale_x = 10, .scale_y = 100};
+    .width = 16, .height = 16, .classes = classes, .class_count = CLASSES, .scale_x = 10, .scale_y = 100};
 
 struct heads {
     float scores[CELLS][CLASSES];

@@ -172,6 +172,76 @@ static void times_are_counted(void **state) {
     leases_done(&leases);
 }
 
+/* Those that are ready go first, then those that have less to do; one that is closed gets nothing. */
+static void the_least_used_is_taken(void **state) {
+    (void)state;
+    struct leases leases;
+    struct lease lease[6] = {0};
+    leases_open(&leases, 3, 2, 0);
+    leases.instances[1].ready = true;
+    assert_int_equal(acquire(&leases, &lease[0], 1, 0), 0);
+    assert_int_equal(acquire(&leases, &lease[1], 2, 0), 0);
+    assert_true(lease[0].instance == &leases.instances[1] && lease[1].instance == &leases.instances[1]);
+    assert_int_equal(acquire(&leases, &lease[2], 3, 0), 0);
+    leases.instances[1].ready = false;
+    assert_int_equal(acquire(&leases, &lease[3], 4, 0), 0);
+    assert_true(lease[2].instance == &leases.instances[0] && lease[3].instance == &leases.instances[2]);
+    leases.instances[2].open = false;
+    assert_int_equal(acquire(&leases, &lease[4], 5, 0), 0);
+    assert_int_equal(acquire(&leases, &lease[5], 6, 0), 1);
+    assert_ptr_equal(lease[4].instance, &leases.instances[0]);
+    for (size_t i = 0; i < array_length(lease); i++) {
+        lease_release(&leases, &lease[i], 7);
+    }
+    leases_done(&leases);
+}
+
+static void assert_places(const struct leases *leases, size_t first, size_t second, size_t third) {
+    assert_int_equal(leases->instances[0].places, first);
+    assert_int_equal(leases->instances[1].places, second);
+    assert_int_equal(leases->instances[2].places, third);
+}
+
+static void places_move_and_their_sum_stays(void **state) {
+    (void)state;
+    struct leases leases;
+    struct lease lease[5] = {0};
+    leases_open(&leases, 3, 0, 0);
+    leases.instances[0].places = 5;
+    leases.instances[1].open = leases.instances[2].open = false;
+    leases_share(&leases, 0);
+    assert_places(&leases, 5, 0, 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(acquire(&leases, &lease[i], i, 0), 0);
+    }
+    leases.instances[1].open = true; /* four are held: one can move, as soon as it is wanted there */
+    leases_share(&leases, SECOND);
+    assert_places(&leases, 4, 1, 0);
+    lease_move(&lease[3], &leases.instances[1], SECOND);
+    leases_share(&leases, SECOND);
+    assert_places(&leases, 3, 2, 0);
+    assert_true(leases.instances[0].held == 3 && leases.instances[1].held == 1);
+    assert_int_equal(acquire(&leases, &lease[4], 9, 0), 0);
+    assert_ptr_equal(lease[4].instance, &leases.instances[1]);
+    leases.instances[0].open = false; /* what is held there stays until it moves or ends */
+    leases.instances[2].open = true;
+    leases_share(&leases, 2 * SECOND);
+    assert_places(&leases, 3, 2, 0);
+    lease_release(&leases, &lease[0], 11 * SECOND);
+    lease_move(&lease[1], &leases.instances[2], 11 * SECOND);
+    leases_share(&leases, 11 * SECOND);
+    assert_places(&leases, 1, 3, 1);
+    lease_release(&leases, &lease[2], 21 * SECOND);
+    leases_share(&leases, 21 * SECOND);
+    assert_places(&leases, 0, 3, 2);
+    instance_count(&leases.instances[0], 100 * SECOND); /* without a place nothing is used */
+    assert_true(leases.instances[0].utilisation >= 0 && leases.instances[0].utilisation < 0.5);
+    for (size_t i = 0; i < array_length(lease); i++) {
+        lease_release(&leases, &lease[i], 100 * SECOND);
+    }
+    leases_done(&leases);
+}
+
 /* Random schedules */
 
 enum { LEASES = 40, STEPS = 400, SCHEDULES = 2000 };
@@ -283,17 +353,36 @@ static void run_dry(struct schedule *schedule) {
     }
 }
 
+/* The owner opens and closes instances, and moves leases between those of a device. */
+static void rearrange(struct schedule *schedule) {
+    struct instance *instance = &schedule->leases.instances[draw(schedule, 2)];
+    struct lease *lease = &schedule->lease[draw(schedule, LEASES)];
+    struct instance *to = &schedule->leases.instances[0];
+    instance->open = to == instance || !instance->open;
+    instance->ready = draw(schedule, 2) == 0;
+    if (lease->state == LEASE_HELD && lease->instance == to + 1) {
+        lease_move(lease, to, schedule->now);
+    }
+    leases_share(&schedule->leases, schedule->now);
+}
+
 static void random_schedules_lose_nothing(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= SCHEDULES; seed++) {
         struct schedule schedule = {.seed = seed * 0x9E3779B97F4A7C15};
-        leases_open(&schedule.leases, 3, 1 + draw(&schedule, 5), 0);
-        schedule.leases.instances[1].device = 0;
-        schedule.leases.instances[2].device = 1;
+        size_t places = 1 + draw(&schedule, 5), sum, held, waiting;
+        leases_open(&schedule.leases, 4, places, 0);
+        schedule.leases.instances[2].device = 0;
+        schedule.leases.instances[3].device = 1;
         for (int step = 0; step < STEPS; step++) {
             struct lease *lease = &schedule.lease[draw(&schedule, LEASES)];
             schedule.now += (int64_t)draw(&schedule, 4) * SECOND;
-            if (draw(&schedule, 3) == 0) {
+            uint64_t what = draw(&schedule, 6);
+            if (what == 0) {
+                rearrange(&schedule);
+                leases_count(&schedule.leases, &sum, &held, &waiting);
+                assert_int_equal(sum, 4 * places);
+            } else if (what <= 2) {
                 let_go(&schedule, lease);
             } else {
                 ask(&schedule, lease);
@@ -315,6 +404,8 @@ int main(void) {
         cmocka_unit_test(exhaustion_and_missing_devices_are_answers),
         cmocka_unit_test(devices_do_not_hold_up_each_other),
         cmocka_unit_test(times_are_counted),
+        cmocka_unit_test(the_least_used_is_taken),
+        cmocka_unit_test(places_move_and_their_sum_stays),
         cmocka_unit_test(random_schedules_lose_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,6 +135,32 @@ static void orders_are_answered_once(void **state) {
     assert_null(orders);
 }
 
+/* In parts it is done when all are; the first failure is told, what came back is added up. */
+static void an_order_for_several_workers_is_answered_once(void **state) {
+    (void)state;
+    struct order *lists[2] = {NULL};
+    struct given unload = {.order = {.kind = ORDER_UNLOAD, .done = note_end}},
+                 dropped = {.order = {.kind = ORDER_LOAD, .done = note_end}};
+    order_divide(&unload.order, 2);
+    order_divide(&dropped.order, 2);
+    for (int i = 0; i < 2; i++) {
+        orders_add(&lists[i], &unload.order.parts[i]);
+        orders_add(&lists[i], &dropped.order.parts[i]);
+        assert_int_equal(orders_unsent(lists[i])->kind, ORDER_UNLOAD);
+        unload.order.parts[i].id = 1;
+    }
+    assert_int_equal(answer(&lists[0], "{\"op\":\"ordered\",\"id\":1,\"bytes\":77}"), 0);
+    assert_int_equal(unload.calls, 0);
+    assert_int_equal(answer(&lists[1], "{\"op\":\"order_failed\",\"id\":1,\"error\":\"busy\"}"), 0);
+    assert_true(unload.calls == 1 && unload.error == ERR_BUSY && unload.bytes == 77);
+    for (int i = 0; i < 2; i++) {
+        orders_withdraw(&lists[i], &dropped.order.parts[i]);
+        assert_null(lists[i]);
+    }
+    order_reunite(&dropped.order);
+    assert_int_equal(dropped.calls, 0);
+}
+
 static void orders_of_a_worker_that_is_gone_end(void **state) {
     (void)state;
     struct order *orders = NULL;
@@ -165,6 +191,7 @@ int main(void) {
         cmocka_unit_test(a_climb_is_a_reason_until_it_begins_anew),
         cmocka_unit_test(deficit_and_lost_handles_are_reasons),
         cmocka_unit_test(orders_are_answered_once),
+        cmocka_unit_test(an_order_for_several_workers_is_answered_once),
         cmocka_unit_test(orders_of_a_worker_that_is_gone_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,16 @@ static void columns_are_read_one_after_the_other(void **state) {
     assert_reads(&sheet, "title | a0/a1/a2/a3/a4/a5 | b0/b1/b2/b3/b4/b5 | foot");
 }
 
+/* Boxes reach beyond the print: of white as wide as a letter is high so much is left. */
+static void columns_whose_boxes_nearly_meet(void **state) {
+    (void)state;
+    cleanup(sheet_done) struct sheet sheet = {0};
+    put_column(&sheet, 0, 0, 240, 9, "a");
+    put_column(&sheet, 240 + 0.15F * EM, 0, 240, 9, "b");
+    shuffle(&sheet);
+    assert_reads(&sheet, "a0/a1/a2/a3/a4/a5/a6/a7/a8 | b0/b1/b2/b3/b4/b5/b6/b7/b8");
+}
+
 static void three_columns_around_a_wide_heading(void **state) {
     (void)state;
     cleanup(sheet_done) struct sheet sheet = {0};
@@ -280,6 +290,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_page_and_a_single_line),
         cmocka_unit_test(columns_are_read_one_after_the_other),
+        cmocka_unit_test(columns_whose_boxes_nearly_meet),
         cmocka_unit_test(three_columns_around_a_wide_heading),
         cmocka_unit_test(head_lines_over_columns_are_read_across),
         cmocka_unit_test(tables_are_read_row_by_row),

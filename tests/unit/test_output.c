@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -150,7 +151,7 @@ static void hide_time(struct buffer *text) {
 static void assert_written(const struct output *output, struct result result, const char *golden) {
     const struct selection selection = {.outputs = {output}, .count = 1};
     struct buffer text = {0};
-    assert_int_equal(output_write(&selection, &result, &text), 0);
+    assert_int_equal(output_write(&selection, &result, &(struct albums){0}, NULL, &text), 0);
     hide_time(&text);
     assert_golden(golden, output->extension, &text);
     buffer_done(&text);
@@ -223,7 +224,7 @@ static void workbooks_are_as_golden(void **state) {
         char path[] = "/tmp/octavo-output-XXXXXX";
         struct buffer file = {0};
         int fd = mkstemp(path);
-        assert_int_equal(output_write(&selection, &results[i], &file), 0);
+        assert_int_equal(output_write(&selection, &results[i], &(struct albums){0}, NULL, &file), 0);
         assert_int_equal(file_write(fd, file.data, file.length), 0);
         add_files(path, &parts);
         unlink(path);
@@ -233,6 +234,93 @@ static void workbooks_are_as_golden(void **state) {
     }
     assert_golden("tables", "xlsx.xml", &parts);
     buffer_done(&parts);
+}
+
+/* Figures of regions 5 and 10 of page 1, and of one that the result does not have. */
+static void make_figures(struct albums *ret) {
+    static const uint32_t places[][2] = {{1, 5}, {1, 10}, {2, 1}};
+    int fd = memfd_create("figures", MFD_CLOEXEC);
+    for (size_t i = 0; i < array_length(places); i++) {
+        unsigned char head[ALBUM_HEAD];
+        char *picture = format("picture of %u\n", places[i][1]);
+        album_head(places[i][0], places[i][1], strlen(picture), head);
+        assert_int_equal(file_write(fd, head, sizeof(head)), 0);
+        assert_int_equal(file_write(fd, picture, strlen(picture)), 0);
+        free(picture);
+    }
+    assert_int_equal(album_open(fd, 3, &ret->figures), 0);
+    close(fd);
+}
+
+static void figures_are_linked_where_they_have_a_place(void **state) {
+    (void)state;
+    const struct selection selection = {.outputs = {output_of("markdown")}, .count = 1};
+    struct albums albums cleanup(albums_done) = {0};
+    struct result result cleanup(result_done) = structured();
+    struct buffer plain cleanup(buffer_done) = {0}, none cleanup(buffer_done) = {0}, text cleanup(buffer_done) = {0};
+    make_figures(&albums);
+    assert_int_equal(output_write(&selection, &result, &(struct albums){0}, "name", &plain), 0);
+    assert_int_equal(output_write(&selection, &result, &albums, NULL, &none), 0);
+    assert_string_equal(plain.data, none.data);
+    assert_int_equal(output_write(&selection, &result, &albums, "a) \n[\xC3\xBC](<%20", &text), 0);
+    assert_non_null(
+        strstr(text.data, "\n![figure](a%29%20%0A%5B%C3%BC%5D%28%3C%2520_files/page-1-region-5.png)\n\ntext"));
+    assert_non_null(
+        strstr(text.data, "\n![equation](a%29%20%0A%5B%C3%BC%5D%28%3C%2520_files/page-1-region-10.png)\n\na "));
+    assert_null(strstr(text.data, "page-2"));
+}
+
+/* One figure at a time, and nothing else is changed. */
+static void figures_are_within_html(void **state) {
+    (void)state;
+    static const char *const pictures[] = {
+        "<p><img alt=\"figure\" src=\"data:image/png;base64,cGljdHVyZSBvZiA1Cg==\"></p>\n",
+        "<p><img alt=\"equation\" src=\"data:image/png;base64,cGljdHVyZSBvZiAxMAo=\"></p>\n"};
+    const struct selection selection = {.outputs = {output_of("html")}, .count = 1};
+    struct albums albums cleanup(albums_done) = {0};
+    struct result result cleanup(result_done) = structured();
+    struct buffer plain cleanup(buffer_done) = {0}, text cleanup(buffer_done) = {0};
+    make_figures(&albums);
+    assert_int_equal(output_write(&selection, &result, &(struct albums){0}, NULL, &plain), 0);
+    struct writer *writer cleanup(writer_drop) = writer_at_hand(&selection, &result, &albums, NULL);
+    size_t found = 0;
+    for (bool more = true; more;) {
+        struct buffer piece cleanup(buffer_done) = {0};
+        assert_int_equal(writer_step(writer, &piece, &more), 0);
+        buffer_add_string(&piece, "");
+        const char *picture = found < array_length(pictures) ? strstr(piece.data, pictures[found]) : NULL;
+        size_t before = picture ? (size_t)(picture - piece.data) : piece.length;
+        size_t length = picture ? strlen(pictures[found++]) : 0;
+        buffer_add(&text, piece.data, before);
+        buffer_add_string(&text, piece.data + before + length);
+    }
+    assert_int_equal(found, array_length(pictures));
+    assert_string_equal(text.data, plain.data);
+}
+
+static void figures_that_are_shown_are_packed(void **state) {
+    (void)state;
+    const struct selection all = {
+        .outputs = {output_of("markdown"), output_of("html"), output_of("text")}, .count = 3, .zip = true};
+    struct albums albums cleanup(albums_done) = {0};
+    struct result result cleanup(result_done) = structured();
+    struct buffer file cleanup(buffer_done) = {0}, parts cleanup(buffer_done) = {0};
+    char path[] = "/tmp/octavo-output-XXXXXX";
+    int fd = mkstemp(path);
+    make_figures(&albums);
+    free(result.name);
+    result.name = copy_string("..\\a b.png");
+    assert_int_equal(output_write(&all, &result, &albums, NULL, &file), 0);
+    assert_int_equal(file_write(fd, file.data, file.length), 0);
+    add_files(path, &parts);
+    unlink(path);
+    close(fd);
+    assert_non_null(strstr(parts.data, "(.._a%20b_files/page-1-region-5.png)\n"));
+    assert_non_null(strstr(parts.data, "<p><img alt=\"figure\" src=\".._a%20b_files/page-1-region-5.png\"></p>\n"));
+    const char *packed = strstr(parts.data, "\n.._a b_files/page-1-region-5.png\npicture of 5\n"
+                                            ".._a b_files/page-1-region-10.png\npicture of 10\n");
+    assert_non_null(packed);
+    assert_string_equal(strstr(packed, "picture of 10\n"), "picture of 10\n"); /* and no more */
 }
 
 static void numbers_are_those_that_stay_as_they_stand(void **state) {
@@ -286,6 +374,8 @@ static void selections_are_one_file_or_refused(void **state) {
         {"zip,text,xlsx", 0, 0, 0, "application/zip"},
         {"text,json", 0, ERR_SEVERAL_FILES, ERR_SEVERAL_FILES, NULL},
         {"pdf", 0, 0, 0, "application/pdf"},
+        {"png", 0, 0, ERR_SEVERAL_FILES, "image/png"},
+        {"text,png,zip", 0, 0, 0, "application/zip"},
         {"zip", ERR_BAD_REQUEST, 0, 0, NULL},
         {"pdf,zip", ERR_BAD_REQUEST, 0, 0, NULL},
         {"text,pdf,zip", ERR_BAD_REQUEST, 0, 0, NULL},
@@ -348,6 +438,9 @@ int main(void) {
         cmocka_unit_test(formats_are_as_golden),
         cmocka_unit_test(tables_for_spreadsheets_have_no_formulas),
         cmocka_unit_test(workbooks_are_as_golden),
+        cmocka_unit_test(figures_are_linked_where_they_have_a_place),
+        cmocka_unit_test(figures_are_within_html),
+        cmocka_unit_test(figures_that_are_shown_are_packed),
         cmocka_unit_test(numbers_are_those_that_stay_as_they_stand),
         cmocka_unit_test(selections_are_one_file_or_refused),
         cmocka_unit_test(archives_come_in_pieces),

@@ -35,7 +35,8 @@ static struct page sample(void) {
     page.regions[0] = (struct region){
         .type = REGION_TABLE, .score = 0.5F, .quad = page.lines[0].quad, .rows = 2, .columns = 3, .cell_count = 2};
     page.regions[0].cells = alloc(2, sizeof(*page.regions[0].cells));
-    page.regions[0].cells[0] = (struct cell){.rows = 2, .columns = 1, .text = copy_string("<b>")};
+    page.regions[0].cells[0] = (struct cell){
+        .rows = 2, .columns = 1, .text = copy_string("<b>"), .quad = page.lines[0].words[1].quad, .seen = true};
     page.regions[0].cells[1] = (struct cell){.row = 1, .column = 1, .rows = 1, .columns = 2, .text = copy_string("")};
     page.regions[1] = (struct region){.type = REGION_FIGURE_CAPTION, .quad = page.lines[1].quad};
     page.lines[1].region = 1;
@@ -74,6 +75,9 @@ static void page_comes_back_as_it_was(void **state) {
     assert_int_equal(back.regions[0].cell_count, 2);
     assert_int_equal(back.regions[0].cells[0].rows, 2);
     assert_string_equal(back.regions[0].cells[0].text, "<b>");
+    assert_true(back.regions[0].cells[0].seen);
+    assert_float_equal(back.regions[0].cells[0].quad.corner[2].y, 22.5, 0.05);
+    assert_false(back.regions[0].cells[1].seen);
     assert_int_equal(back.regions[0].cells[1].column, 1);
     assert_int_equal(back.regions[0].cells[1].columns, 2);
     assert_int_equal(back.regions[1].type, REGION_FIGURE_CAPTION);
@@ -166,6 +170,8 @@ static const char *const foreign[] = {
     TABLE("{\"rows\":2,\"columns\":1,\"cells\":[{\"row\":1,\"column\":0,\"rows\":2,\"columns\":1,\"text\":\"\"}]}"),
     TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":0,\"column\":0,\"rows\":1,\"columns\":0,\"text\":\"\"}]}"),
     TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":0,\"column\":0,\"rows\":1,\"columns\":1,\"text\":7}]}"),
+    TABLE("{\"rows\":1,\"columns\":1,\"cells\":[{\"row\":0,\"column\":0,\"rows\":1,\"columns\":1,\"text\":\"\","
+          "\"polygon\":[]}]}"),
     WORD("\"b\"", "1", SQUARE),
     WORD("\"\"", "1", SQUARE),
     WORD("7", "1", SQUARE),

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "memory/plan.h"
 
@@ -121,6 +120,33 @@ static void fewer_threads_may_save_tiles(void **state) {
     assert_int_equal(plan.tiles, 1);
 }
 
+/* With 464 to 385 bytes the wanted engine keeps two of four threads, or one; the leaner one keeps four in one piece. */
+static void threads_are_given_up_while_those_left_are_worth_more(void **state) {
+    (void)state;
+    static const struct {
+        double prices[2];
+        uint64_t bytes;
+        int engine, threads;
+    } cases[] = {
+        {{10, 19}, 464, 1, 4}, {{10, 20}, 464, 0, 2},
+        {{10, 21}, 464, 0, 2}, /* 2 threads count as 4 of twice the price */
+        {{10, 19}, 465, 0, 3}, {{10, 13}, 465, 1, 4},
+        {{10, 13}, 505, 0, 4}, /* none is given up */
+        {{10, 19}, 424, 1, 4}, {{10, 41}, 424, 0, 1},
+        {{10, 41}, 384, 1, 4},                       /* nothing of the wanted one fits */
+        {{0, 10}, 424, 0, 1},  {{10, 0}, 424, 0, 1}, /* not known: in order */
+    };
+    for (size_t i = 0; i < array_length(cases); i++) {
+        struct plan_costs two[2] = {engines[0], engines[1]};
+        struct plan plan;
+        two[0].price = cases[i].prices[0];
+        two[1].price = cases[i].prices[1];
+        assert_int_equal(plan_choose(two, 2, 4, cases[i].bytes, &plan), 0);
+        assert_int_equal(plan.engine, cases[i].engine);
+        assert_int_equal(plan.threads, cases[i].threads);
+    }
+}
+
 static void swapping_tries_the_wanted_engine_first(void **state) {
     (void)state;
     struct plan_costs two[2] = {engines[0], engines[1]};
@@ -169,6 +195,23 @@ static void more_memory_never_gives_a_smaller_plan(void **state) {
     }
 }
 
+static void more_memory_never_gives_a_slower_plan(void **state) {
+    (void)state;
+    for (double leaner = 10; leaner < 50; leaner += 3) {
+        struct plan_costs two[2] = {engines[0], engines[1]};
+        two[0].price = 10;
+        two[1].price = leaner;
+        double last = 0;
+        for (uint64_t bytes = 177; bytes < 900; bytes++) {
+            struct plan plan;
+            assert_int_equal(plan_choose(two, 2, 4, bytes, &plan), 0);
+            assert_true(plan_floor(&two[plan.engine], &plan) <= bytes);
+            assert_true(plan.threads / two[plan.engine].price >= last);
+            last = plan.threads / two[plan.engine].price;
+        }
+    }
+}
+
 static void no_plan_is_refused_with_figures(void **state) {
     (void)state;
     const struct plan_costs large = {.engine = "e",
@@ -183,25 +226,6 @@ static void no_plan_is_refused_with_figures(void **state) {
     assert_int_equal(plan_choose(engines, 2, 4, 164, &plan), ERR_NO_MEMORY);
 }
 
-static void plan_is_told_as_json(void **state) {
-    (void)state;
-    static const struct {
-        struct plan plan;
-        const char *text;
-    } told[] = {
-        {{0, 4, 1, false}, "{\"engine\":\"wanted\",\"threads\":4,\"tiles\":1,\"swapping\":false,\"reduced\":false}"},
-        {{0, 4, 2, false}, "{\"engine\":\"wanted\",\"threads\":4,\"tiles\":2,\"swapping\":false,\"reduced\":true}"},
-        {{0, 3, 1, false}, "{\"engine\":\"wanted\",\"threads\":3,\"tiles\":1,\"swapping\":false,\"reduced\":true}"},
-        {{1, 4, 1, false}, "{\"engine\":\"leaner\",\"threads\":4,\"tiles\":1,\"swapping\":false,\"reduced\":true}"},
-        {{1, 1, 1, true}, "{\"engine\":\"leaner\",\"threads\":1,\"tiles\":1,\"swapping\":true,\"reduced\":true}"},
-    };
-    for (size_t i = 0; i < array_length(told); i++) {
-        struct json *json cleanup(json_drop) = plan_to_json(&told[i].plan, engines, 4);
-        char *text cleanup(drop_memory) = json_text(json, false);
-        assert_string_equal(text, told[i].text);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floors_are_sums),
@@ -209,10 +233,11 @@ int main(void) {
         cmocka_unit_test(comfort_has_room_for_all_at_once),
         cmocka_unit_test(smaller_plans_come_in_order),
         cmocka_unit_test(fewer_threads_may_save_tiles),
+        cmocka_unit_test(threads_are_given_up_while_those_left_are_worth_more),
         cmocka_unit_test(swapping_tries_the_wanted_engine_first),
         cmocka_unit_test(more_memory_never_gives_a_smaller_plan),
+        cmocka_unit_test(more_memory_never_gives_a_slower_plan),
         cmocka_unit_test(no_plan_is_refused_with_figures),
-        cmocka_unit_test(plan_is_told_as_json),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }

@@ -23,7 +23,10 @@ static void set_up(struct bench *bench, const struct engine_kind *first, const s
     bench->planner.kind_count = second ? 2 : 1;
     assert_int_equal(catalog_load("share/octavo/catalog.yaml", &bench->catalog), 0);
     for (size_t i = bench->catalog.count; i-- > 0;) {
-        bench->planner.specs[bench->catalog.specs[i].role] = &bench->catalog.specs[i];
+        const struct model_spec *spec = &bench->catalog.specs[i];
+        if (spec->sha256) { /* the others do not come with us */
+            bench->planner.specs[spec->role] = spec;
+        }
     }
 }
 
@@ -70,6 +73,7 @@ static void test_a_reader(void **state) {
     struct planned planned;
     struct model_spec reader = {.id = (char[]){"reader"},
                                 .role = ROLE_READ,
+                                .only_tesseract = true,
                                 .tesseract = {.weights = 15e6, .loading = 5e6, .run = {14e6, 2.5}}};
     set_up(&bench, &engine_tesseract, NULL);
     bench.planner.specs[ROLE_DETECT] = bench.planner.specs[ROLE_RECOGNISE] = bench.planner.specs[ROLE_CLASSIFY] = NULL;
@@ -91,6 +95,28 @@ static void test_a_reader(void **state) {
     tear_down(&bench);
 }
 
+/* Tesseract beside the engine of the text models, for how pages lie. */
+static void test_orientation_by_tesseract(void **state) {
+    (void)state;
+    struct bench bench;
+    struct planned with, without;
+    struct model_spec turner = {.id = (char[]){"turner"},
+                                .role = ROLE_ORIENT,
+                                .only_tesseract = true,
+                                .tesseract = {.weights = 33e6, .loading = 15e6, .run = {14e6, 2.5}}};
+    set_up(&bench, &engine_onnxruntime, NULL);
+    bench.planner.specs[ROLE_ORIENT] = NULL;
+    assert_int_equal(planner_choose(&bench.planner, 2000 * MEGABYTE, &without), 0);
+    bench.planner.specs[ROLE_ORIENT] = &turner;
+    assert_false(planner_second(bench.planner.specs, &engine_onnxruntime));
+    assert_ptr_equal(planner_kind(&turner, &engine_onnxruntime), &engine_tesseract);
+    assert_int_equal(planner_choose(&bench.planner, 2000 * MEGABYTE, &with), 0);
+    assert_int_equal(with.comfort - without.comfort,
+                     PLANNER_LIBRARY + weights_predict(bench.planner.predictor, &turner, &engine_tesseract));
+    shrink(&bench);
+    tear_down(&bench);
+}
+
 static void test_the_leaner_engine_comes_last(void **state) {
     (void)state;
     struct bench bench;
@@ -101,6 +127,29 @@ static void test_the_leaner_engine_comes_last(void **state) {
     assert_false(planned.told.reduced);
     assert_int_equal(planner_choose(&bench.planner, 200 * MEGABYTE, &planned), 0);
     assert_ptr_equal(planned.kind, &engine_onnxruntime);
+    assert_true(planned.told.reduced);
+    tear_down(&bench);
+}
+
+/* Where OpenVINO can read on one of two threads, and ONNX Runtime on both. */
+static void test_what_does_more_is_taken(void **state) {
+    (void)state;
+    struct bench bench;
+    struct planned planned, alone;
+    set_up(&bench, &engine_openvino, &engine_onnxruntime);
+    bench.planner.tiles = PLAN_TILES;
+    bench.planner.threads = 1;
+    assert_int_equal(planner_choose(&bench.planner, 2000 * MEGABYTE, &alone), 0);
+    bench.planner.threads = 2;
+    bench.planner.prices[0] = 10;
+    bench.planner.prices[1] = 21;
+    assert_int_equal(planner_choose(&bench.planner, alone.floor, &planned), 0);
+    assert_ptr_equal(planned.kind, &engine_openvino);
+    assert_int_equal(planned.told.threads, 1);
+    bench.planner.prices[1] = 19;
+    assert_int_equal(planner_choose(&bench.planner, alone.floor, &planned), 0);
+    assert_ptr_equal(planned.kind, &engine_onnxruntime);
+    assert_int_equal(planned.told.threads, 2);
     assert_true(planned.told.reduced);
     tear_down(&bench);
 }
@@ -132,7 +181,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plans_shrink),
         cmocka_unit_test(test_a_reader),
+        cmocka_unit_test(test_orientation_by_tesseract),
         cmocka_unit_test(test_the_leaner_engine_comes_last),
+        cmocka_unit_test(test_what_does_more_is_taken),
         cmocka_unit_test(test_tiles_that_are_wished_for),
         cmocka_unit_test(test_more_tiles_are_smaller),
     };

@@ -28,12 +28,14 @@ static struct roster *new_roster(void) {
 static void places_are_found_again(void **state) {
     (void)state;
     struct roster *roster cleanup(roster_drop) = new_roster();
-    struct roster_name other = detect;
+    struct roster_name other = detect, elsewhere = detect;
     struct roster_model model;
     memcpy(other.engine, "onnxruntime", 12);
+    elsewhere.instance = 1;
     assert_false(roster_read(roster, 0, &model));
     assert_int_equal(roster_add(roster, &detect), 0);
     assert_int_equal(roster_add(roster, &other), 1);
+    assert_int_equal(roster_add(roster, &elsewhere), 2);
     assert_int_equal(roster_add(roster, &detect), 0);
     assert_true(roster_read(roster, 1, &model));
     assert_string_equal(model.name.engine, "onnxruntime");

@@ -47,19 +47,28 @@ static void presets_are_those_of_the_parts(void **state) {
     assert_int_equal(conf.guard_calm * POOL_SECOND, LADDER_CALM);
     assert_int_equal(conf.threads, 4);
     assert_int_equal(conf.jobs, 5);
+    assert_int_equal(conf.instances, 1);
     assert_int_equal(conf.seats, 4);
     assert_false(conf.per_task);
 }
 
 static void every_setting_arrives(void **state) {
     (void)state;
-    static const char *const variables[][2] = {{"OCTAVO_GUARD_ELEVATED", "90"},  {"OCTAVO_GUARD_HIGH", "95.5"},
-                                               {"OCTAVO_GUARD_CRITICAL", "99"},  {"OCTAVO_GUARD_MARGIN", "2"},
-                                               {"OCTAVO_GUARD_HOLD", "7"},       {"OCTAVO_GUARD_STALL", "30"},
-                                               {"OCTAVO_GUARD_PERIOD", "3"},     {"OCTAVO_GUARD_CALM", "11"},
-                                               {"OCTAVO_MEMORY_RESERVE", "10"},  {"OCTAVO_MEMORY_RESERVE_LEAST", "8M"},
-                                               {"OCTAVO_MODELS_RESIDENCY", "9"}, {"OCTAVO_POOL_MODE", "per_task"},
-                                               {"OCTAVO_POOL_JOBS", "3"},        {"OCTAVO_PREDICT_MAX_CONCURRENT", "2"},
+    static const char *const variables[][2] = {{"OCTAVO_GUARD_ELEVATED", "90"},
+                                               {"OCTAVO_GUARD_HIGH", "95.5"},
+                                               {"OCTAVO_GUARD_CRITICAL", "99"},
+                                               {"OCTAVO_GUARD_MARGIN", "2"},
+                                               {"OCTAVO_GUARD_HOLD", "7"},
+                                               {"OCTAVO_GUARD_STALL", "30"},
+                                               {"OCTAVO_GUARD_PERIOD", "3"},
+                                               {"OCTAVO_GUARD_CALM", "11"},
+                                               {"OCTAVO_MEMORY_RESERVE", "10"},
+                                               {"OCTAVO_MEMORY_RESERVE_LEAST", "8M"},
+                                               {"OCTAVO_MODELS_RESIDENCY", "9"},
+                                               {"OCTAVO_POOL_MODE", "per_task"},
+                                               {"OCTAVO_POOL_JOBS", "3"},
+                                               {"OCTAVO_POOL_INSTANCES", "5"},
+                                               {"OCTAVO_PREDICT_MAX_CONCURRENT", "2"},
                                                {"OCTAVO_PIPELINE_DPI", "200"}};
     for (size_t i = 0; i < array_length(variables); i++) {
         setenv(variables[i][0], variables[i][1], 1);
@@ -77,6 +86,7 @@ static void every_setting_arrives(void **state) {
     assert_int_equal(conf.residency, 9);
     assert_int_equal(conf.model_idle, 40);
     assert_int_equal(conf.jobs, 3);
+    assert_int_equal(conf.instances, 5);
     assert_int_equal(conf.seats, 2);
     assert_true(conf.per_task);
     struct job_wish wish = settings_of_job(&options);
@@ -123,12 +133,41 @@ static void an_open_pool_follows(void **state) {
     pool_done(&pool);
 }
 
+static size_t threads_of(const struct pool *pool, size_t instance) { return pool->workers[instance].threads; }
+
+/* Threads and places are divided, each has one thread at the least, none is without a place; the budget is one's alone.
+ */
+static void instances_share(void **state) {
+    (void)state;
+    static struct pool pool;
+    const struct pool_events events = {.note = note};
+    char *words cleanup(drop_memory) = NULL;
+    struct options options cleanup(options_done) = parse("ocr --memory 500M --threads 3 --jobs 4 x", &words);
+    struct pool_conf conf = settings_of_pool(&options);
+    conf.instances = 2;
+    assert_int_equal(pool_open(&pool, &conf, &events), 0);
+    assert_int_equal(pool.leases.instance_count, 2);
+    assert_true(threads_of(&pool, 0) == 2 && threads_of(&pool, 1) == 1);
+    assert_true(pool.leases.instances[0].open && !pool.leases.instances[1].open);
+    assert_true(pool.leases.instances[0].places == 4 && pool.leases.instances[1].places == 0);
+    assert_true(pool.core.stakes[0].floor > 0 && pool.core.stakes[1].floor == 0);
+    assert_int_equal(pool_settle(&pool, true), 0);
+    pool_done(&pool);
+    conf.instances = 16;
+    assert_int_equal(pool_open(&pool, &conf, &events), 0);
+    assert_int_equal(pool.leases.instance_count, 4);
+    assert_int_equal(threads_of(&pool, 3), 1);
+    assert_int_equal(pool_settle(&pool, true), 0);
+    pool_done(&pool);
+}
+
 int main(void) {
     setenv("OCTAVO_CONFIG", "/dev/null", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presets_are_those_of_the_parts),
         cmocka_unit_test(every_setting_arrives),
         cmocka_unit_test(an_open_pool_follows),
+        cmocka_unit_test(instances_share),
     };
     return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
 }

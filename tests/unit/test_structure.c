@@ -1,4 +1,5 @@
 /* From lines and findings to regions, cells and an order; lines that reach over cells. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,7 @@ static void add_table(struct findings *findings, struct area area, uint32_t rows
     found->grid = grid;
 }
 
-/* Regions as "type(line|line)", cells of tables in brackets. */
+/* Regions as "type(line|line)", cells of tables in brackets, LaTeX in braces. */
 static char *told(const struct page *page) {
     struct buffer text = {0};
     for (uint32_t i = 0; i < page->region_count; i++) {
@@ -62,6 +63,9 @@ static char *told(const struct page *page) {
         buffer_add_string(&text, ")");
         for (size_t k = 0; k < region->cell_count; k++) {
             buffer_add_format(&text, "[%s]", region->cells[k].text);
+        }
+        if (region->latex) {
+            buffer_add_format(&text, "{%s}", region->latex);
         }
     }
     return buffer_take(&text);
@@ -91,6 +95,67 @@ static void without_findings_the_page_is_one_region(void **state) {
     arrange_and_compare(&empty, &none, "");
 }
 
+/* The model's order goes before ours; what it has no place for stays with what is before it in ours. */
+static void the_order_of_the_model_is_followed(void **state) {
+    (void)state;
+    struct page page = {0};
+    struct findings findings = {0};
+    add_line(&page, "one", 100, 100, 800);
+    add_line(&page, "two", 100, 300, 800);
+    add_line(&page, "second of two", 100, 330, 800);
+    add_line(&page, "nobody's", 100, 500, 800);
+    add_line(&page, "three", 100, 700, 800);
+    add_found(&findings, REGION_TEXT, (struct area){90, 90, 810, 130})->order = 2;
+    add_found(&findings, REGION_TITLE, (struct area){90, 290, 810, 360})->order = 1;
+    add_found(&findings, REGION_REFERENCE, (struct area){90, 690, 810, 730})->order = 3;
+    arrange_and_compare(&page, &findings, "title(two|second of two) text(nobody's) text(one) reference(three)");
+}
+
+/* Types and scores as "text 0.9 title 0.8". */
+static void sift_and_compare(struct findings *findings, const struct quad *boxes, size_t count, const char *expected) {
+    struct buffer text cleanup(buffer_done) = {0};
+    structure_sift(findings, boxes, count);
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct found *found = &findings->list[i];
+        buffer_add_format(&text, "%s%s %.1f", i > 0 ? " " : "", region_word(found->type), (double)found->score);
+    }
+    assert_string_equal(text.data, expected);
+    findings_done(findings);
+}
+
+static void of_regions_in_one_place_the_surest_stays(void **state) {
+    (void)state;
+    struct findings findings = {0};
+    add_found(&findings, REGION_TITLE, (struct area){100, 20, 900, 60});
+    add_found(&findings, REGION_TEXT, (struct area){100, 100, 500, 900})->score = 0.8F;
+    add_found(&findings, REGION_FIGURE, (struct area){104, 104, 500, 900})->score = 0.7F;
+    add_found(&findings, REGION_REFERENCE, (struct area){98, 90, 500, 900})->score = 0.9F;
+    add_found(&findings, REGION_TEXT, (struct area){100, 100, 500, 300})->score = 0.6F; /* a part only */
+    sift_and_compare(&findings, NULL, 0, "title 0.5 reference 0.9 text 0.6");
+}
+
+/* However sure the other is: what is a table its cells tell. */
+static void a_table_goes_before_what_has_its_place(void **state) {
+    (void)state;
+    struct findings findings = {0};
+    add_found(&findings, REGION_FIGURE, (struct area){100, 100, 500, 900})->score = 0.9F;
+    add_found(&findings, REGION_TABLE, (struct area){100, 100, 500, 900});
+    add_found(&findings, REGION_TEXT, (struct area){110, 110, 300, 200})->score = 0.9F;
+    sift_and_compare(&findings, NULL, 0, "table 0.5");
+}
+
+static void a_figure_full_of_lines_is_text(void **state) {
+    (void)state;
+    struct quad lines[4];
+    for (size_t i = 0; i < 4; i++) {
+        lines[i] = box(100, 100 + 30 * (float)i, 500, 122 + 30 * (float)i);
+    }
+    struct findings findings = {0};
+    add_found(&findings, REGION_FIGURE, (struct area){100, 100, 500, 220});
+    add_found(&findings, REGION_FIGURE, (struct area){100, 100, 500, 500});
+    sift_and_compare(&findings, lines, 4, "text 0.5 figure 0.5");
+}
+
 static void headers_come_first_and_footers_last(void **state) {
     (void)state;
     struct page page = {0};
@@ -106,6 +171,43 @@ static void headers_come_first_and_footers_last(void **state) {
     add_found(&findings, REGION_TEXT, (struct area){90, 290, 810, 330});
     add_found(&findings, REGION_HEADER, (struct area){90, 590, 310, 630}); /* in the middle of the page it is none */
     arrange_and_compare(&page, &findings, "header(top) text(title) text(body) header(odd) text(late) footer(bottom)");
+}
+
+/* The detector's boxes are higher than the layout's regions of one line. */
+static void a_region_has_the_line_that_it_lies_in(void **state) {
+    (void)state;
+    struct page page = {0};
+    struct findings findings = {0};
+    add_line(&page, "page 7", 100, 50, 200);
+    add_line(&page, "before", 100, 300, 480);
+    add_line(&page, "Title", 95, 400, 300);
+    add_line(&page, "after it x = 1", 100, 500, 480);
+    add_found(&findings, REGION_HEADER, (struct area){103, 56, 197, 63});
+    add_found(&findings, REGION_TEXT, (struct area){90, 295, 500, 525});
+    add_found(&findings, REGION_TITLE, (struct area){100, 404, 290, 416});
+    add_found(&findings, REGION_EQUATION, (struct area){400, 504, 480, 516}); /* within a line, of which it is a part */
+    arrange_and_compare(&page, &findings, "header(page 7) text(before) title(Title) text(after it x = 1) equation()");
+}
+
+static void a_region_within_another_parts_its_lines(void **state) {
+    (void)state;
+    struct page page = {0};
+    struct findings findings = {0};
+    add_line(&page, "a", 100, 100, 480);
+    add_line(&page, "b", 100, 200, 480);
+    add_line(&page, "c", 100, 300, 480);
+    add_line(&page, "d", 100, 400, 480);
+    add_line(&page, "e", 100, 500, 480);
+    add_found(&findings, REGION_TEXT, (struct area){90, 90, 500, 530});
+    add_found(&findings, REGION_TITLE, (struct area){95, 195, 490, 325});
+    add_found(&findings, REGION_TEXT, (struct area){95, 495, 490, 525}); /* at its end: it goes on no more */
+    arrange_and_compare(&page, &findings, "text(a) title(b|c) text(d) text(e)");
+    add_line(&page, "in it", 100, 100, 480);
+    add_line(&page, "caption", 100, 200, 480);
+    add_line(&page, "in it, too", 100, 300, 480);
+    add_found(&findings, REGION_FIGURE, (struct area){90, 90, 500, 530});
+    add_found(&findings, REGION_FIGURE_CAPTION, (struct area){95, 195, 490, 225});
+    arrange_and_compare(&page, &findings, "figure(in it|in it, too) figure_caption(caption)");
 }
 
 static void a_table_stands_as_a_whole(void **state) {
@@ -124,19 +226,76 @@ static void a_table_stands_as_a_whole(void **state) {
                         "table_caption(before) table(c1|c2|d2 over|d2 under)[c1][c2][][d2 over d2 under] text(after)");
 }
 
-/* Two tables one below the other which the network took for one: the second begins where the head comes again. */
-static void a_repeated_head_begins_a_table(void **state) {
+static void add_own(struct found *found, const char *text, float top) {
+    found->lines = resize(found->lines, found->line_count + 1, sizeof(*found->lines));
+    found->lines[found->line_count++] =
+        (struct line){.text = copy_string(text), .score = 1, .quad = box(100, top, 800, top + 200)};
+}
+
+/* What was read by a model of its own keeps its order, and takes the place of other lines. */
+static void what_a_model_of_its_own_has_read_stands_as_a_whole(void **state) {
     (void)state;
-    static const char *const texts[] = {"Name", "Sum", "a", "1", "b", "2", "Name", "Sum", "c", "3"};
     struct page page = {0};
     struct findings findings = {0};
+    add_line(&page, "before", 100, 100, 800);
+    add_line(&page, "worse", 200, 230, 700);
+    add_line(&page, "after", 100, 400, 800);
+    struct found *formula = add_found(&findings, REGION_EQUATION, (struct area){90, 200, 810, 300});
+    formula->formula = true;
+    add_own(formula, "x^2", 200);
+    struct found *seal = add_found(&findings, REGION_SEAL, (struct area){90, 500, 810, 900});
+    add_own(seal, "around", 510);
+    add_own(seal, "inside", 600);
+    add_found(&findings, REGION_EQUATION, (struct area){90, 920, 810, 960});
+    arrange_and_compare(&page, &findings, "text(before) equation(x^2){x^2} text(after) seal(around|inside) equation()");
+}
+
+/* Two tables one below the other which the network took for one: the second begins where the head comes again. */
+static void add_two_tables(struct page *page, struct findings *findings) {
+    static const char *const texts[] = {"Name", "Sum", "a", "1", "b", "2", "Name", "Sum", "c", "3"};
     for (size_t i = 0; i < array_length(texts); i++) {
         float left = i % 2 ? 510 : 110;
-        add_line(&page, texts[i], left, 210 + 50 * (float)(i / 2), left + 90);
+        add_line(page, texts[i], left, 210 + 50 * (float)(i / 2), left + 90);
     }
-    add_table(&findings, (struct area){100, 200, 900, 450}, 5, 2);
+    add_table(findings, (struct area){100, 200, 900, 450}, 5, 2);
+}
+
+static void a_repeated_head_begins_a_table(void **state) {
+    (void)state;
+    struct page page = {0};
+    struct findings findings = {0};
+    add_two_tables(&page, &findings);
     arrange_and_compare(&page, &findings,
                         "table(Name|Sum|a|1|b|2)[Name][Sum][a][1][b][2] table(Name|Sum|c|3)[Name][Sum][c][3]");
+}
+
+static void expect_place(const struct cell *cell, float left, float top, float right, float bottom) {
+    const struct point *corner = cell->quad.corner;
+    assert_true(cell->seen);
+    assert_float_equal(corner[0].x, left, 0.01);
+    assert_float_equal(corner[0].y, top, 0.01);
+    assert_float_equal(corner[2].x, right, 0.01);
+    assert_float_equal(corner[2].y, bottom, 0.01);
+}
+
+/* Those of a repeated head are where it comes again; no network puts one beside the page, or nowhere. */
+static void cells_have_places_on_the_page(void **state) {
+    (void)state;
+    struct page page cleanup(page_done) = {0};
+    struct findings findings cleanup(findings_done) = {0};
+    add_two_tables(&page, &findings);
+    struct table_cell *cells = findings.list[0].grid.cells;
+    cells[4].area = (struct area){-INFINITY, 295, NAN, 345};
+    cells[5].seen = false;
+    structure_arrange(&page, &findings, 1000, 1000);
+    assert_int_equal(page.region_count, 2);
+    const struct cell *first = page.regions[0].cells, *second = page.regions[1].cells;
+    expect_place(&first[1], 500, 200, 900, 250);
+    expect_place(&first[2], 100, 250, 500, 300);
+    expect_place(&first[4], 0, 295, 1000, 345);
+    assert_false(first[5].seen);
+    expect_place(&second[1], 500, 350, 900, 400);
+    expect_place(&second[3], 500, 400, 900, 450);
 }
 
 static void a_figure_without_text_has_its_place(void **state) {
@@ -209,9 +368,17 @@ static void other_boxes_are_left_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(without_findings_the_page_is_one_region),
+                                       cmocka_unit_test(the_order_of_the_model_is_followed),
+                                       cmocka_unit_test(of_regions_in_one_place_the_surest_stays),
+                                       cmocka_unit_test(a_table_goes_before_what_has_its_place),
+                                       cmocka_unit_test(a_figure_full_of_lines_is_text),
                                        cmocka_unit_test(headers_come_first_and_footers_last),
+                                       cmocka_unit_test(a_region_has_the_line_that_it_lies_in),
+                                       cmocka_unit_test(a_region_within_another_parts_its_lines),
                                        cmocka_unit_test(a_table_stands_as_a_whole),
+                                       cmocka_unit_test(what_a_model_of_its_own_has_read_stands_as_a_whole),
                                        cmocka_unit_test(a_repeated_head_begins_a_table),
+                                       cmocka_unit_test(cells_have_places_on_the_page),
                                        cmocka_unit_test(a_figure_without_text_has_its_place),
                                        cmocka_unit_test(lines_are_cut_between_cells),
                                        cmocka_unit_test(other_boxes_are_left_alone)};

@@ -48,6 +48,7 @@ static void test_languages_are_found(void **state) {
     assert_int_equal(data.count, 2);
     assert_string_equal(data.languages[0], "chi_sim");
     assert_string_equal(data.languages[1], "eng");
+    assert_int_equal(data.orientation, 1);
     uint64_t bytes = 0;
     assert_int_equal(tessdata_check(&data, "eng+chi_sim", &bytes), 0);
     assert_int_equal(bytes, 10);
@@ -66,6 +67,7 @@ static void test_the_prefix_is_followed(void **state) {
     setenv("TESSDATA_PREFIX", folder, 1);
     tessdata_find("/nowhere", &data);
     assert_string_equal(data.folder, within);
+    assert_int_equal(data.orientation, 0);
     tessdata_done(&data);
     setenv("TESSDATA_PREFIX", within, 1);
     tessdata_find("/nowhere", &data);
@@ -80,6 +82,23 @@ static void test_the_prefix_is_followed(void **state) {
     tessdata_done(&data);
     unsetenv("TESSDATA_PREFIX");
     scratch_remove(folder);
+}
+
+static void test_orientation_alone(void **state) {
+    (void)state;
+    struct place place = new_place();
+    struct tessdata data;
+    uint64_t bytes = 0;
+    make(place.folder, "osd.traineddata", "123");
+    setenv("TESSDATA_PREFIX", place.folder, 1);
+    tessdata_find("/nowhere", &data);
+    assert_string_equal(data.folder, place.folder);
+    assert_int_equal(data.count, 0);
+    assert_int_equal(data.orientation, 3);
+    assert_int_equal(tessdata_check(&data, "osd", &bytes), ERR_NO_MODEL);
+    tessdata_done(&data);
+    unsetenv("TESSDATA_PREFIX");
+    scratch_remove(place.folder);
 }
 
 static void test_wishes_are_checked(void **state) {
@@ -108,6 +127,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_languages_are_found),
         cmocka_unit_test(test_the_prefix_is_followed),
+        cmocka_unit_test(test_orientation_alone),
         cmocka_unit_test(test_wishes_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

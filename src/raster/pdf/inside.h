@@ -48,6 +48,7 @@ struct look {
 /* A page being drawn. */
 struct drawing {
     uint32_t number; /* 0: none */
+    uint32_t shrink; /* the document's when it was laid out */
     fz_page *page;
     fz_rect box;     /* in points, as it is seen: CropBox, /Rotate and UserUnit applied */
     fz_matrix place; /* points to pixels */

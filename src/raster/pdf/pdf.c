@@ -15,6 +15,8 @@ enum {
     WORK_BYTES = 3 << 20,   /* glyphs (1 MiB), outlines, code that is touched for the first time */
 };
 
+static const float LEAST_DPI = 72; /* below it print is not read any more; nobody draws less for lack of memory */
+
 /* Ends what an attempt() has caught: the code it means, with MuPDF's words as the detail. */
 static int caught(fz_context *context) {
     bool memory = fz_caught(context) == FZ_ERROR_MEMORY;
@@ -233,8 +235,12 @@ static int lay_out(struct pdf *pdf) {
     }
     struct bitmap *shape = &pdf->drawing.shape;
     float wanted = pdf->limits.dpi > 0 ? pdf->limits.dpi : layout_dpi(layout);
-    float dpi = layout_fit(layout, wanted, pdf->limits.max_pixels, &shape->width, &shape->height);
-    if (dpi < wanted) {
+    float least = fminf(wanted, LEAST_DPI), smaller = fmaxf(least, wanted / (float)pdf->drawing.shrink);
+    float dpi = layout_fit(layout, smaller, pdf->limits.max_pixels, &shape->width, &shape->height);
+    if (smaller < wanted) {
+        notes_add(pdf->notes, "drawn at %.3g dpi instead of %.3g, to fit the memory: small text may be lost",
+                  (double)dpi, (double)wanted);
+    } else if (dpi < wanted) {
         notes_add(pdf->notes, "drawn at %.3g dpi instead of %.3g: the page is very large", (double)dpi, (double)wanted);
     }
     pdf->drawing.place = fz_concat(fz_translate(-box->x0, -box->y0), fz_scale(dpi / 72, dpi / 72));
@@ -245,11 +251,13 @@ static int lay_out(struct pdf *pdf) {
 
 /* Loads a page, looks at it unless that was done before, and lays it out. */
 static int prepare(struct pdf *pdf, uint32_t number, struct notes *notes) {
+    uint32_t shrink = pdf->document.shrink > 1 ? pdf->document.shrink : 1;
     pdf->notes = notes;
-    if (pdf->drawing.number == number) {
+    if (pdf->drawing.number == number && pdf->drawing.shrink == shrink) {
         return 0;
     }
     drop_drawing(pdf);
+    pdf->drawing.shrink = shrink;
     pdf->drawing.place = fz_identity;
     int result = attempt(pdf, step_load, &number);
     if (result == 0 && pdf->look.number != number) {

@@ -1,0 +1,116 @@
+/* Runs of models: the wait for room, and its end. */
+#include <pthread.h>
+
+#include "engine/heap.h"
+#include "model_stand.h"
+
+struct runner_thread {
+    struct stand *stand;
+    int seat;
+};
+
+static void *run_lines(void *context) {
+    const struct runner_thread *thread = context;
+    for (int i = 0; i < 12; i++) {
+        struct model_handle handle = {0};
+        take_model(thread->stand, ROLE_RECOGNISE, &handle);
+        struct run_wish wish = {.shape = {1, 3, 48, 64 * (1 + (i * 5 + thread->seat) % 8)},
+                                .fill = fill,
+                                .context = wish.shape,
+                                .seat = thread->seat,
+                                .deadline = soon()};
+        struct model_run run cleanup(run_end) = {0};
+        assert_int_equal(run_begin(&handle, &wish, &run), 0);
+        assert_int_equal(run.output.tensor[0].rank, 3);
+        run_end(&run);
+        model_release(&handle);
+    }
+    return NULL;
+}
+
+/* Two threads in a budget with hardly room for one run: they take turns, and the sum stays within the budget. */
+static void run_in_little(struct stand *stand) {
+    assert_int_equal(model_load(stand->manager, ROLE_RECOGNISE, soon()), 0);
+    struct runner_thread threads[2] = {{stand, 0}, {stand, 1}};
+    run_lines(&threads[0]); /* learns what a run takes */
+    pthread_t other;
+    uint64_t run =
+        run_predict(stand->predictor, manager_spec(stand->manager, ROLE_RECOGNISE), stand->kind, 3 * 48 * 512);
+    ledger_set_budget(stand->ledger, charged(stand) + (stand->kind->keeps ? run + run / 10 : run / 10));
+    assert_int_equal(pthread_create(&other, NULL, run_lines, &threads[1]), 0);
+    run_lines(&threads[0]);
+    assert_int_equal(pthread_join(other, NULL), 0);
+    struct ledger_state state;
+    ledger_read(stand->ledger, &state);
+    assert_true(ledger_is_sound(stand->ledger));
+    assert_int_equal(state.seats_taken, 0);
+    struct quality_figures quality;
+    quality_read(recorder_quality(stand->recorder), &quality);
+    assert_true(!heap_counts() || quality.samples > 0);
+    ledger_set_budget(stand->ledger, BUDGET);
+}
+
+static void test_runs_wait_for_room(void **state) {
+    (void)state;
+    each_engine(run_in_little);
+}
+
+/* Runs that can be measured only when they are taken alone are, until what was learned stands for itself. */
+static void learn_enough(struct stand *stand) {
+    enum { MORE = 4 };
+    struct model_handle handle = {0};
+    assert_int_equal(model_load(stand->manager, ROLE_CLASSIFY, soon()), 0);
+    take_model(stand, ROLE_CLASSIFY, &handle);
+    for (int i = 0; i < PREDICT_ENOUGH + MORE; i++) {
+        struct run_wish wish = {.shape = {1, 3, 48, 192}, .fill = fill, .context = wish.shape, .deadline = soon()};
+        struct model_run run = {0};
+        assert_int_equal(run_begin(&handle, &wish, &run), 0);
+        run_end(&run);
+    }
+    model_release(&handle);
+    struct quality_figures quality;
+    quality_read(recorder_quality(stand->recorder), &quality);
+    uint64_t measured = PREDICT_ENOUGH + (stand->kind->runs_in_caller ? MORE : 0);
+    assert_int_equal(quality.samples, heap_counts() ? measured : 0);
+}
+
+static void test_enough_is_learned(void **state) {
+    (void)state;
+    each_engine(learn_enough);
+}
+
+static void cancel_wait(struct stand *stand) {
+    assert_int_equal(model_load(stand->manager, ROLE_RECOGNISE, soon()), 0);
+    struct model_handle handle = {0};
+    take_model(stand, ROLE_RECOGNISE, &handle);
+    atomic_bool cancel = true;
+    struct ledger_request all = {.kind = CHARGE_DOCUMENT, .seats = LEDGER_ALL_SEATS, .deadline = soon()};
+    assert_int_equal(ledger_charge(stand->ledger, stand->account, &all), 0);
+    struct run_wish wish = {
+        .shape = {1, 3, 48, 64}, .fill = fill, .context = wish.shape, .deadline = soon(), .cancel = &cancel};
+    struct model_run run = {0};
+    assert_int_equal(run_begin(&handle, &wish, &run), ERR_INTERRUPTED);
+    wish.cancel = NULL;
+    wish.deadline = clock_now() + SECOND / 20;
+    assert_int_equal(run_begin(&handle, &wish, &run), ERR_TIMEOUT);
+    ledger_credit(stand->ledger, stand->account, CHARGE_DOCUMENT, 0, LEDGER_ALL_SEATS);
+    wish.deadline = soon();
+    assert_int_equal(run_begin(&handle, &wish, &run), 0);
+    run_end(&run);
+    run_end(&run);
+    model_release(&handle);
+}
+
+static void test_cancel_and_deadline(void **state) {
+    (void)state;
+    each_engine(cancel_wait);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_runs_wait_for_room),
+        cmocka_unit_test(test_enough_is_learned),
+        cmocka_unit_test(test_cancel_and_deadline),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
