@@ -56,7 +56,7 @@ void manager_make_room(struct manager *manager, uint64_t bytes) {
 /* What a load was charged and what it took. */
 struct bill {
     uint64_t weights, loading; /* predicted */
-    uint32_t seats;            /* LEDGER_ALL_SEATS where the engine's threads are measured too */
+    uint32_t seats;            /* LEDGER_ALL_SEATS where the engine's threads are measured too, 1 where they are not */
     int64_t peak, kept;        /* measured; 0: not */
 };
 
@@ -66,9 +66,13 @@ static int charge_load(struct manager *manager, const struct entry *entry, int64
     char *key cleanup(drop_memory) = key_of(entry->spec, entry->kind, "weights");
     struct bill bill = {.weights = weights_predict(options->predictor, entry->spec, entry->kind),
                         .loading = loading_predict(options->predictor, entry->spec, entry->kind)};
-    /* A load that is not measured is charged as predicted: too much while the prior counts. */
-    if (!entry->kind->runs_in_caller && heap_counts() && predict_samples(options->predictor, key) < PREDICT_ENOUGH) {
-        bill.seats = LEDGER_ALL_SEATS;
+    /*
+     * A load that is not measured is charged as predicted: too much while the prior counts. It takes a seat all the
+     * same: what the engine's threads allocate for it would be counted to the one that is measured beside it.
+     */
+    if (!entry->kind->runs_in_caller) {
+        bool measures = heap_counts() && predict_samples(options->predictor, key) < PREDICT_ENOUGH;
+        bill.seats = measures ? LEDGER_ALL_SEATS : 1;
     }
     struct ledger_request request = {.kind = CHARGE_LOADING,
                                      .class = LEDGER_IN_HAND,
@@ -88,11 +92,12 @@ static int charge_load(struct manager *manager, const struct entry *entry, int64
 static int open_measured(struct manager *manager, struct entry *entry, struct bill *bill) {
     const struct manager_options *options = &manager->options;
     struct heap_span span;
-    heap_begin(&span, bill->seats != 0);
+    bool alone = bill->seats == LEDGER_ALL_SEATS;
+    heap_begin(&span, alone);
     int result = model_open(entry->spec, options->models, entry->kind, entry->engine, entry->seat_count, options->cache,
                             &entry->model);
     heap_end(&span, &bill->peak, &bill->kept);
-    bool measured = result == 0 && heap_counts() && (entry->kind->runs_in_caller || bill->seats != 0);
+    bool measured = result == 0 && heap_counts() && (entry->kind->runs_in_caller || alone);
     if (!measured) {
         bill->peak = bill->kept = 0;
     }
