@@ -216,12 +216,16 @@ int tiff_walk(const unsigned char *bytes, size_t length, uint32_t limit, struct 
 }
 
 bool tiff_is_short(const unsigned char *bytes, size_t length, const struct tiff_page *page) {
+    if (page->packed) {
+        return false;
+    }
     struct reader reader = reader_of(bytes, length);
     uint64_t count = page->sizes ? value_count(&reader, page->sizes) : 0, have = 0;
-    for (uint64_t i = 0; i < count && i < length; i++) {
+    uint64_t wanted = (page->width * page->samples * page->bits + 7) / 8 * page->height;
+    for (uint64_t i = 0; i < count && i < length && have < wanted; i++) {
         have += value_at(&reader, page->sizes, i);
     }
-    return !page->packed && have < (page->width * page->samples * page->bits + 7) / 8 * page->height;
+    return have < wanted;
 }
 
 int tiff_starting_at(const unsigned char *bytes, size_t length, uint64_t offset, unsigned char **ret) {

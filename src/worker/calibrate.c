@@ -209,6 +209,28 @@ static void keep(const struct places *places, const struct json *record) {
     }
 }
 
+/* Measures all of them and keeps the record; caller drops it. */
+static int measure_anew(const struct places *places, const struct model_spec *spec, const char *key,
+                        struct json **ret) {
+    struct json *record = json_object_new();
+    struct buffer reasons cleanup(buffer_done) = {0};
+    json_set_string(record, "key", key);
+    const struct engine_kind *chosen = measure(places, spec, record, &reasons);
+    if (!chosen) {
+        json_drop(&record);
+        return fail(ERR_NO_ENGINE, "%s", reasons.data ? reasons.data : "none is known");
+    }
+    json_set_string(record, "chosen", chosen->name);
+    keep(places, record);
+    *ret = record;
+    return 0;
+}
+
+static bool is_of(const struct json *record, const char *key) {
+    const char *name = json_string(record, "chosen"), *known = json_string(record, "key");
+    return name && known && strcmp(known, key) == 0 && engine_kind_find(name);
+}
+
 static double recorded_price(const struct json *record, const struct engine_kind *kind) {
     return price_of(kind, json_real(json_at(record, "milliseconds"), kind->name, 0));
 }
@@ -216,30 +238,21 @@ static double recorded_price(const struct json *record, const struct engine_kind
 int calibrate_choose(const struct places *places, const struct model_spec *spec, uint64_t bytes,
                      const struct engine_kind **ret, double *ret_price, double *ret_leaner_price) {
     char *key cleanup(drop_memory) = calibrate_stamp(places, spec);
-    struct json *known cleanup(json_drop) = calibrate_record(places);
-    const char *name = json_string(known, "chosen"), *known_key = json_string(known, "key");
-    if (name && known_key && strcmp(known_key, key) == 0 && engine_kind_find(name)) {
-        *ret = engine_kind_find(name);
-        *ret_price = recorded_price(known, *ret);
-        *ret_leaner_price = recorded_price(known, &engine_onnxruntime);
-        return 0;
+    struct json *record cleanup(json_drop) = calibrate_record(places);
+    if (!is_of(record, key)) {
+        json_drop(&record);
+        if (bytes < MEASURING_BYTES) {
+            *ret = &engine_onnxruntime; /* a start with more memory measures */
+            *ret_price = *ret_leaner_price = 0;
+            return 0;
+        }
+        int result = measure_anew(places, spec, key, &record);
+        if (result != 0) {
+            return result;
+        }
     }
-    if (bytes < MEASURING_BYTES) {
-        *ret = &engine_onnxruntime; /* the leaner one; a start with more memory measures */
-        *ret_price = *ret_leaner_price = 0;
-        return 0;
-    }
-    struct json *record cleanup(json_drop) = json_object_new();
-    struct buffer reasons cleanup(buffer_done) = {0};
-    json_set_string(record, "key", key);
-    const struct engine_kind *chosen = measure(places, spec, record, &reasons);
-    if (!chosen) {
-        return fail(ERR_NO_ENGINE, "%s", reasons.data ? reasons.data : "none is known");
-    }
-    json_set_string(record, "chosen", chosen->name);
-    keep(places, record);
-    *ret = chosen;
-    *ret_price = recorded_price(record, chosen);
+    *ret = engine_kind_find(json_string(record, "chosen"));
+    *ret_price = recorded_price(record, *ret);
     *ret_leaner_price = recorded_price(record, &engine_onnxruntime);
     return 0;
 }
