@@ -10,7 +10,7 @@ static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 struct needs {
     uint64_t weights, loading; /* of all; the largest */
     uint64_t run, other;       /* largest run of all; of those that run one at a time */
-    uint64_t by_line, others;  /* runs of those on all threads at once, times threads; of the others */
+    uint64_t by_line, others;  /* runs of those on all threads at once, on all of them; of the others */
 };
 
 static struct needs needs_of(const struct plan_costs *costs, const struct plan *plan) {
@@ -21,7 +21,7 @@ static struct needs needs_of(const struct plan_costs *costs, const struct plan *
         needs.loading = larger(needs.loading, costs->model[i].loading);
         needs.run = larger(needs.run, run);
         if (costs->model[i].by_line) {
-            needs.by_line += run * (uint64_t)plan->threads;
+            needs.by_line += run + costs->model[i].further * (uint64_t)(plan->threads - 1);
         } else {
             needs.other = larger(needs.other, run);
             needs.others += run;

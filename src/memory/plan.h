@@ -31,6 +31,7 @@ struct plan_costs {
     struct plan_model {
         uint64_t weights, loading; /* loaded; beyond that while loading */
         uint64_t run[PLAN_TILES];  /* largest run; for detection by number of tiles - 1, else all alike */
+        uint64_t further;          /* by_line: largest run on each thread but the first */
         bool by_line;              /* runs on all threads at once, else one at a time */
         bool own_weights;          /* each thread has weights of its own */
     } model[PLAN_ROLES];

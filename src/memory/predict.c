@@ -15,6 +15,7 @@ enum {
     WINDOW = 32,       /* samples that a bucket remembers */
     BUCKETS = 49,      /* one for each power of two of elements */
     ENOUGH = 8,        /* samples of a bucket to judge its spread */
+    PRIOR_COUNTS = 3,  /* samples of a key from which on its prior no longer counts */
     REFIT = 8,         /* samples after which a key that has many is fitted again */
     FULL_WEIGHT = 4,   /* samples with which a bucket weighs as much as one can in the fit */
     LONGEST_KEY = 200, /* bytes */
@@ -276,7 +277,7 @@ static uint64_t whole(double bytes) { return bytes < (double)LARGEST ? (uint64_t
 
 static uint64_t bound(const struct key *key, uint64_t elements) {
     uint64_t bytes = 0;
-    if (key->samples < PREDICT_ENOUGH) {
+    if (key->samples < PRIOR_COUNTS) {
         bytes = whole(at(key->prior, elements) * PRIOR_MARGIN);
     }
     if (key->least <= key->most) {

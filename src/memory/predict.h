@@ -14,7 +14,7 @@
  *   these three not more than 1.25 times the largest seen in the bucket (2 times when it is full): a few that scatter
  *   widely, as when a measurement went wrong, say little;
  * - the largest actual remembered of as many elements or fewer, and
- * - while the key has fewer than PREDICT_ENOUGH samples, 1.25 times the prior;
+ * - while the key has fewer than 3 samples, 1.25 times the prior;
  * and 256 KiB. A bucket with fewer than 4 samples takes the ratios of its neighbours too, if they are larger. Beyond
  * the largest elements seen this is the line, at the ratio of the largest buckets.
  */
@@ -25,7 +25,7 @@
 
 struct predictor;
 
-enum { PREDICT_ENOUGH = 8 /* samples of a key from which on its prior no longer counts */ };
+enum { PREDICT_ENOUGH = 8 /* samples of a key from which on no run waits in order to be measured */ };
 
 /* A prior, from the catalog. Bytes, bytes for each element. */
 struct prior {

@@ -7,9 +7,13 @@
 #include "engine/heap.h"
 #include "model/manager.h"
 
-/* A runner and what its engine keeps for it. */
+/*
+ * A runner and what its engine keeps for it. Where runs keep memory, a load's first runner keeps more than the further
+ * ones: what all of them share (weights in the order that the kernels want) is made in its first run.
+ */
 struct seat {
     struct runner *runner; /* NULL until its first run */
+    bool further;          /* not the first of its load */
     uint64_t largest;      /* input elements; what is kept grows with it */
     int64_t held;          /* measured bytes kept */
     uint64_t charged;      /* for what is kept */
@@ -26,6 +30,7 @@ struct entry {
     struct seat *seats;
     int seat_count;
     bool first_taken;     /* the runner that the load has made, where they have weights of their own */
+    bool has_run;         /* since it was loaded: what its runners share is there */
     uint64_t charged;     /* for the weights */
     double load_seconds;  /* of the last load */
     int64_t loaded, used; /* clock of the last load, of the last release */
@@ -51,6 +56,10 @@ struct manager {
     pthread_t keeper;
     bool keeper_started;
 };
+
+/* The name of what is learned (memory/predict.h): model, engine, device, threads of a run, and what. Caller frees. */
+char *entry_key(const struct model_spec *spec, const struct engine_kind *kind, const char *what);
+static inline const char *entry_run(bool further) { return further ? "further-run" : "run"; }
 
 /* Puts it on the roster. With the lock. */
 void entry_enlist(const struct manager *manager, struct entry *entry);

@@ -12,14 +12,13 @@
 #define BACK_OFF INT64_C(1000000000) /* after the first failure; doubles */
 enum { MOST_DOUBLINGS = 6 };
 
-/* Key of what is learned: model, engine, device, threads of a run, and what. */
-static char *key_of(const struct model_spec *spec, const struct engine_kind *kind, const char *what) {
+char *entry_key(const struct model_spec *spec, const struct engine_kind *kind, const char *what) {
     return format("%s/%s/cpu/1/%s", spec->id, kind->name, what);
 }
 
 static uint64_t predict_what(struct predictor *predictor, const struct model_spec *spec, const struct engine_kind *kind,
                              const char *what, struct prior prior, uint64_t elements) {
-    char *key cleanup(drop_memory) = key_of(spec, kind, what);
+    char *key cleanup(drop_memory) = entry_key(spec, kind, what);
     return predict(predictor, key, prior, elements);
 }
 
@@ -30,8 +29,8 @@ static const struct memory_prior *prior_of(const struct model_spec *spec, const 
 }
 
 uint64_t run_predict(struct predictor *predictor, const struct model_spec *spec, const struct engine_kind *kind,
-                     uint64_t elements) {
-    return predict_what(predictor, spec, kind, "run", prior_of(spec, kind)->run, elements);
+                     bool further, uint64_t elements) {
+    return predict_what(predictor, spec, kind, entry_run(further), prior_of(spec, kind)->run, elements);
 }
 
 uint64_t weights_predict(struct predictor *predictor, const struct model_spec *spec, const struct engine_kind *kind) {
@@ -63,13 +62,10 @@ struct bill {
 static int charge_load(struct manager *manager, const struct entry *entry, int64_t deadline, const atomic_bool *cancel,
                        struct bill *ret) {
     const struct manager_options *options = &manager->options;
-    char *key cleanup(drop_memory) = key_of(entry->spec, entry->kind, "weights");
+    char *key cleanup(drop_memory) = entry_key(entry->spec, entry->kind, "weights");
     struct bill bill = {.weights = weights_predict(options->predictor, entry->spec, entry->kind),
                         .loading = loading_predict(options->predictor, entry->spec, entry->kind)};
-    /*
-     * A load that is not measured is charged as predicted: too much while the prior counts. It takes a seat all the
-     * same: what the engine's threads allocate for it would be counted to the one that is measured beside it.
-     */
+    /* One that is not measured takes a seat too: else what it takes would be counted to one that is, beside it. */
     if (!entry->kind->runs_in_caller) {
         bool measures = heap_counts() && predict_samples(options->predictor, key) < PREDICT_ENOUGH;
         bill.seats = measures ? LEDGER_ALL_SEATS : 1;
@@ -107,8 +103,8 @@ static int open_measured(struct manager *manager, struct entry *entry, struct bi
 static void learn_load(struct manager *manager, const struct entry *entry, const struct bill *bill) {
     if (bill->kept > 0) {
         const struct manager_options *options = &manager->options;
-        char *weights cleanup(drop_memory) = key_of(entry->spec, entry->kind, "weights");
-        char *loading cleanup(drop_memory) = key_of(entry->spec, entry->kind, "loading");
+        char *weights cleanup(drop_memory) = entry_key(entry->spec, entry->kind, "weights");
+        char *loading cleanup(drop_memory) = entry_key(entry->spec, entry->kind, "loading");
         predict_learn(options->predictor, weights, 0, (uint64_t)bill->kept, 0);
         predict_learn(options->predictor, loading, 0, (uint64_t)(bill->peak - bill->kept), 0);
     }
@@ -181,7 +177,7 @@ int entry_load(struct manager *manager, struct entry *entry, int64_t deadline, c
     learn_load(manager, entry, &bill);
     pthread_mutex_lock(&manager->lock);
     settle_load(manager, entry, &bill);
-    entry->first_taken = false;
+    entry->first_taken = entry->has_run = false;
     entry->loaded = entry->used = clock_now();
     entry->load_seconds = clock_seconds(entry->loaded - begun);
     entry->failures = 0;

@@ -7,12 +7,9 @@
 #include "base/memory.h"
 #include "model/entry.h"
 
-static char *run_key(const struct entry *entry, const struct engine_kind *kind) {
-    return format("%s/%s/cpu/1/run", entry->spec->id, kind->name);
-}
-
 /* What a run is about to take. */
 struct demand {
+    bool further;       /* on another runner than the first, as it looks before the wait */
     uint64_t elements;  /* that the prediction is for */
     uint64_t predicted; /* peak, with what the seat keeps already */
     uint64_t instance;  /* of extra: for the runner that is made first, if it has weights of its own */
@@ -44,19 +41,36 @@ static uint64_t instance_for(struct manager *manager, struct entry *entry, const
     return bytes;
 }
 
+/* Whether what a model's runners share is there already, made by another than the seat's. */
+static bool is_further(struct manager *manager, const struct entry *entry, const struct seat *seat) {
+    if (seat->runner) {
+        return seat->further;
+    }
+    pthread_mutex_lock(&manager->lock);
+    bool further = entry->kind->keeps && entry->has_run;
+    pthread_mutex_unlock(&manager->lock);
+    return further;
+}
+
+static uint64_t beyond(const struct entry *entry, const struct seat *seat, uint64_t predicted) {
+    uint64_t covered = entry->kind->keeps ? seat->charged : 0;
+    return predicted > covered ? predicted - covered : 0;
+}
+
 static struct demand demand_of(struct manager *manager, struct entry *entry, const struct seat *seat,
                                const struct run_wish *wish) {
     const struct manager_options *options = &manager->options;
-    struct demand demand = {.elements = elements_of(wish), .instance = instance_for(manager, entry, seat)};
+    struct demand demand = {.further = is_further(manager, entry, seat),
+                            .elements = elements_of(wish),
+                            .instance = instance_for(manager, entry, seat)};
     bool larger = (double)demand.elements > 1.25 * (double)seat->largest;
     if (entry->kind->keeps && demand.elements < seat->largest) {
         demand.elements = seat->largest;
     }
-    demand.predicted = run_predict(options->predictor, entry->spec, entry->kind, demand.elements);
-    uint64_t covered = entry->kind->keeps ? seat->charged : 0;
-    demand.extra = (demand.predicted > covered ? demand.predicted - covered : 0) + demand.instance;
+    demand.predicted = run_predict(options->predictor, entry->spec, entry->kind, demand.further, demand.elements);
+    demand.extra = beyond(entry, seat, demand.predicted) + demand.instance;
     if (!entry->kind->runs_in_caller && heap_counts()) {
-        char *key cleanup(drop_memory) = run_key(entry, entry->kind);
+        char *key cleanup(drop_memory) = entry_key(entry->spec, entry->kind, entry_run(demand.further));
         demand.alone = larger || predict_samples(options->predictor, key) < PREDICT_ENOUGH;
     }
     return demand;
@@ -103,6 +117,24 @@ static int charge(struct manager *manager, const struct run_wish *wish, struct d
     manager->runs++;
     pthread_mutex_unlock(&manager->lock);
     return 0;
+}
+
+/* Where the first run was another's while this one waited, it takes less: the rest goes to the slack. */
+static void ease(struct manager *manager, const struct entry *entry, struct seat *seat, struct demand *demand) {
+    const struct manager_options *options = &manager->options;
+    seat->further = is_further(manager, entry, seat);
+    if (seat->further == demand->further) {
+        return;
+    }
+    uint64_t predicted = run_predict(options->predictor, entry->spec, entry->kind, seat->further, demand->elements);
+    uint64_t extra = beyond(entry, seat, predicted) + demand->instance;
+    if (extra < demand->extra) {
+        uint64_t less = demand->extra - extra;
+        ledger_move(options->ledger, options->account, CHARGE_RUN, options->account, CHARGE_KEPT, less, 0);
+        give_slack(manager, less);
+        demand->extra = extra;
+        demand->predicted = predicted;
+    }
 }
 
 static int compute(const struct engine_kind *kind, struct runner *runner, const struct run_wish *wish,
@@ -162,7 +194,7 @@ static void learn(struct manager *manager, const struct entry *entry, struct sea
     if (!heap_counts() || (!entry->kind->runs_in_caller && !demand->alone)) {
         return;
     }
-    char *key cleanup(drop_memory) = run_key(entry, entry->kind);
+    char *key cleanup(drop_memory) = entry_key(entry->spec, entry->kind, entry_run(seat->further));
     uint64_t took = actual > 0 ? (uint64_t)actual : 0;
     predict_learn(options->predictor, key, demand->elements, took, demand->predicted);
     quality_count(recorder_quality(options->recorder), took, demand->predicted);
@@ -179,7 +211,8 @@ static uint64_t due_between(const struct manager *manager, const struct entry *e
     if (!entry->kind->keeps) {
         return seat->charged + instance;
     }
-    uint64_t predicted = run_predict(manager->options.predictor, entry->spec, entry->kind, seat->largest);
+    uint64_t predicted =
+        run_predict(manager->options.predictor, entry->spec, entry->kind, seat->further, seat->largest);
     uint64_t held = seat->held > 0 ? (uint64_t)seat->held : 0;
     return predicted > held ? predicted : held;
 }
@@ -213,6 +246,7 @@ int run_begin(struct model_handle *handle, const struct run_wish *wish, struct m
     if (result != 0) {
         return fail(result, "model %s: %s", entry->spec->id, error_detail());
     }
+    ease(manager, entry, seat, &demand);
     struct model_run run = {
         .handle = *handle, .seat = wish->seat, .charged = demand.extra, .alone = demand.alone, .open = true};
     if (entry->kind->exclusive && !seat->runner) {
@@ -226,6 +260,9 @@ int run_begin(struct model_handle *handle, const struct run_wish *wish, struct m
         return fail(result, "model %s: %s", entry->spec->id, error_detail());
     }
     learn(manager, entry, seat, &demand, peak, kept);
+    pthread_mutex_lock(&manager->lock);
+    entry->has_run = true;
+    pthread_mutex_unlock(&manager->lock);
     *ret = run;
     return 0;
 }

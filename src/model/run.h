@@ -46,9 +46,12 @@ int run_begin(struct model_handle *handle, const struct run_wish *wish, struct m
 /* Gives output, bytes and seat back; for cleanup(): {0} is left alone. */
 void run_end(struct model_run *run);
 
-/* Bytes to charge for a run of spec on kind with so many input elements (floats), and for having it loaded. */
+/*
+ * Bytes to charge for a run of spec on kind with so many input elements (floats; of a picture: bytes), and for having
+ * it loaded. further: on one more runner than the first, where the engine keeps what runs took; false elsewhere.
+ */
 uint64_t run_predict(struct predictor *predictor, const struct model_spec *spec, const struct engine_kind *kind,
-                     uint64_t elements); /* of a picture: bytes */
+                     bool further, uint64_t elements);
 uint64_t weights_predict(struct predictor *predictor, const struct model_spec *spec, const struct engine_kind *kind);
 uint64_t loading_predict(struct predictor *predictor, const struct model_spec *spec, const struct engine_kind *kind);
 

@@ -104,8 +104,9 @@ static struct plan_costs costs_of(const struct planner *planner, const struct en
         model->own_weights = runs->exclusive && model->by_line;
         for (int tiles = 1; tiles <= PLAN_TILES; tiles++) {
             int least = tiles > planner->tiles ? tiles : planner->tiles;
-            model->run[tiles - 1] = run_predict(planner->predictor, spec, runs, planner_largest(spec, least));
+            model->run[tiles - 1] = run_predict(planner->predictor, spec, runs, false, planner_largest(spec, least));
         }
+        model->further = run_predict(planner->predictor, spec, runs, runs->keeps, planner_largest(spec, 1));
     }
     return costs;
 }

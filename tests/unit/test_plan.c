@@ -18,14 +18,14 @@ static const struct plan_costs engines[] = {
      .baseline = 100,
      .models = 3,
      .model = {{.weights = 20, .loading = 30, .run = {400, 200, 150, 100}},
-               {.weights = 50, .loading = 60, .run = {40, 40, 40, 40}, .by_line = true},
+               {.weights = 50, .loading = 60, .run = {40, 40, 40, 40}, .further = 40, .by_line = true},
                {.weights = 5, .loading = 2, .run = {10, 10, 10, 10}}},
      .keeps = true},
     {.engine = "leaner",
      .baseline = 50,
      .models = 3,
      .model = {{.weights = 10, .loading = 15, .run = {300, 150, 110, 80}},
-               {.weights = 25, .loading = 90, .run = {30, 30, 30, 30}, .by_line = true},
+               {.weights = 25, .loading = 90, .run = {30, 30, 30, 30}, .further = 30, .by_line = true},
                {.weights = 2, .loading = 1, .run = {8, 8, 8, 8}}}},
 };
 
@@ -52,6 +52,16 @@ static void floors_are_sums(void **state) {
     assert_int_equal(floor_of(1, 1, 4, true), 50 + 25 + 90);
 }
 
+static void threads_but_the_first_may_take_less(void **state) {
+    (void)state;
+    struct plan_costs costs = engines[0];
+    costs.model[1].further = 25;
+    struct plan plan = {.threads = 4, .tiles = 1};
+    assert_int_equal(plan_floor(&costs, &plan), 100 + 75 + 400 + 40 + 3 * 25 + 10 + 60);
+    plan.threads = 1;
+    assert_int_equal(plan_floor(&costs, &plan), 100 + 75 + 400 + 40 + 10 + 60);
+}
+
 /* Threads with weights of their own give way before models are loaded one at a time. */
 static void weights_of_threads_add_up(void **state) {
     (void)state;
@@ -59,8 +69,9 @@ static void weights_of_threads_add_up(void **state) {
         .engine = "reader",
         .baseline = 20,
         .models = 2,
-        .model = {{.weights = 15, .loading = 5, .run = {30, 30, 30, 30}, .by_line = true, .own_weights = true},
-                  {.weights = 8, .loading = 4, .run = {6, 6, 6, 6}}}};
+        .model = {
+            {.weights = 15, .loading = 5, .run = {30, 30, 30, 30}, .further = 30, .by_line = true, .own_weights = true},
+            {.weights = 8, .loading = 4, .run = {6, 6, 6, 6}}}};
     struct plan plan = {.threads = 3, .tiles = 1};
     assert_int_equal(plan_floor(&reader, &plan), 20 + 3 * 15 + 8 + 30);
     assert_int_equal(plan_comfort(&reader, &plan), 20 + 3 * 15 + 8 + 3 * 30 + 6 + 5);
@@ -112,7 +123,7 @@ static void fewer_threads_may_save_tiles(void **state) {
     const struct plan_costs costs = {
         .engine = "e",
         .models = 2,
-        .model = {{.run = {30, 20, 20, 20}}, {.run = {100, 100, 100, 100}, .by_line = true}},
+        .model = {{.run = {30, 20, 20, 20}}, {.run = {100, 100, 100, 100}, .further = 100, .by_line = true}},
         .keeps = true};
     struct plan plan;
     assert_int_equal(plan_choose(&costs, 1, 4, 419, &plan), 0);
@@ -229,6 +240,7 @@ static void no_plan_is_refused_with_figures(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floors_are_sums),
+        cmocka_unit_test(threads_but_the_first_may_take_less),
         cmocka_unit_test(weights_of_threads_add_up),
         cmocka_unit_test(comfort_has_room_for_all_at_once),
         cmocka_unit_test(smaller_plans_come_in_order),
