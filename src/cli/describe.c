@@ -36,7 +36,7 @@ static int ask(struct child *worker, const struct options *options, const char *
     json_set_string(question, "models", options->models);
     json_set_string(question, "languages", options->lang);
     json_set_int(question, "threads", 1);
-    message_send(worker->socket, question, -1);
+    message_post(worker->socket, question, -1);
     struct json *body cleanup(json_drop) = NULL;
     int fd cleanup(drop_fd) = -1;
     int result = message_receive(worker->socket, &body, &fd);

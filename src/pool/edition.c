@@ -102,7 +102,7 @@ void edition_fail_late(struct job *job, struct core *core) {
 
 /* What goes on with the raster; an answer is due. A raster that is gone shows as the end of its socket. */
 static void send(struct job *job, const struct json *body, int fd) {
-    message_send(job->raster.socket, body, fd);
+    message_post(job->raster.socket, body, fd);
     job_expect_answer(job);
 }
 

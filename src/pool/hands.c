@@ -4,16 +4,16 @@
 
 #include "base/memory.h"
 
-void hands_open(struct hands *hands, size_t most) {
-    *hands = (struct hands){.readings = alloc(most, sizeof(*hands->readings))};
-}
-
 void hands_done(struct hands *hands) {
     free(hands->readings);
     *hands = (struct hands){0};
 }
 
 void hands_add(struct hands *hands, long id, struct job *job, const struct sheet *sheet) {
+    if (hands->count == hands->places) {
+        hands->places = 2 * hands->places + 1;
+        hands->readings = resize(hands->readings, hands->places, sizeof(*hands->readings));
+    }
     hands->readings[hands->count++] = (struct reading){.id = id, .job = job, .sheet = *sheet};
 }
 

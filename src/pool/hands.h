@@ -14,16 +14,15 @@ struct reading {
     struct sheet sheet;
 };
 
+/* {0}: nothing is in them. Pages of jobs that are over stay until the worker answers, so no number bounds them. */
 struct hands {
-    struct reading *readings; /* count of them */
-    size_t count;
+    struct reading *readings; /* count of them, room for places */
+    size_t count, places;
 };
 
-/* Nothing is in them; at most so many pages at a time. */
-void hands_open(struct hands *hands, size_t most);
 void hands_done(struct hands *hands);
 
-/* Puts a page that was sent to the worker with id into its hands; there is a place for it. */
+/* Puts a page that was sent to the worker with id into its hands. */
 void hands_add(struct hands *hands, long id, struct job *job, const struct sheet *sheet);
 
 /* Takes a page out of them; the caller calls sheet_done(). Without such a page: id 0. */

@@ -333,6 +333,23 @@ uint64_t job_need(const struct job *job, struct core *core) {
     return own + (job->page > 0 ? job->need : edition_is_due(job) ? edition_need(job) : 0);
 }
 
+bool job_is_suspect(const struct job *job, uint32_t page) {
+    for (size_t i = 0; i < job->suspect_count; i++) {
+        if (job->suspects[i].page == page) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool job_has_suspect(const struct job *job) {
+    bool waits = false;
+    for (size_t i = 0; i < job->suspect_count; i++) {
+        waits = waits || job->suspects[i].waiting;
+    }
+    return waits || job->sheet.suspect || job_is_suspect(job, job->page);
+}
+
 bool job_is_new(const struct job *job) { return job->read == 0 && job->in_hand == 0; }
 
 bool job_can_park(const struct job *job) {

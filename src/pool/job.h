@@ -119,6 +119,10 @@ void job_wind_up(struct job *job);
 /* Moves on what waits for memory: starts the raster, asks it for the next page if it is idle and no bitmap waits. */
 void job_advance(struct job *job, struct core *core, bool others_open);
 
+/* Whether a worker has died with the page in hand; whether such a page is still to be read, alone. */
+bool job_is_suspect(const struct job *job, uint32_t page);
+bool job_has_suspect(const struct job *job);
+
 /* No page of it was read or is being read: the next one goes before those of documents that are further. */
 bool job_is_new(const struct job *job);
 

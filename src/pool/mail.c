@@ -21,7 +21,7 @@ void mail_open(int socket, const struct job_wish *wish, int fd) {
     /* With --pages the limit is on the pages that are asked for, which are counted here. */
     json_set_int(body, "max_pages", wish->pages->count > 0 ? 0 : wish->max_pages);
     json_set_int(body, "max_pixels", wish->max_pixels);
-    message_send(socket, body, fd);
+    message_post(socket, body, fd);
 }
 
 void mail_page(int socket, uint32_t page, uint64_t bytes, uint32_t shrink) {
@@ -29,13 +29,13 @@ void mail_page(int socket, uint32_t page, uint64_t bytes, uint32_t shrink) {
     json_set_int(body, "page", page);
     json_set_int(body, "bytes", (int64_t)bytes);
     json_set_int(body, "shrink", shrink);
-    message_send(socket, body, -1);
+    message_post(socket, body, -1);
 }
 
 static void share(int socket, const char *what, int fd) {
     struct json *body cleanup(json_drop) = message_new("share");
     json_set_string(body, "what", what);
-    message_send(socket, body, fd);
+    message_post(socket, body, fd);
 }
 
 void mail_start(int socket, const struct core *core, const struct mail_setup *setup) {
@@ -55,13 +55,13 @@ void mail_start(int socket, const struct core *core, const struct mail_setup *se
     json_set_int(body, "residency", core->conf->residency);
     json_set_int(body, "tiles", core->conf->tiles);
     switches_to_json(&core->conf->switches, body);
-    message_send(socket, body, -1);
+    message_post(socket, body, -1);
 }
 
 void mail_plan(int socket, uint64_t bytes) {
     struct json *body cleanup(json_drop) = message_new("plan");
     json_set_int(body, "bytes", (int64_t)bytes);
-    message_send(socket, body, -1);
+    message_post(socket, body, -1);
 }
 
 void mail_read(int socket, long id, struct sheet *sheet, bool first, const struct job_wish *wish) {
@@ -76,20 +76,20 @@ void mail_read(int socket, long id, struct sheet *sheet, bool first, const struc
     switches_to_json(&wish->switches, body);
     json_set_bool(body, "check", wish->check);
     bitmap_to_json(&sheet->bitmap, body);
-    message_send(socket, body, sheet->fd);
+    message_post(socket, body, sheet->fd);
     drop_fd(&sheet->fd);
 }
 
 void mail_cancel(int socket, long id) {
     struct json *body cleanup(json_drop) = message_new("cancel");
     json_set_int(body, "id", id);
-    message_send(socket, body, -1);
+    message_post(socket, body, -1);
 }
 
 void mail_relieve(int socket, const char *step) {
     struct json *body cleanup(json_drop) = message_new("relieve");
     json_set_string(body, "step", step);
-    message_send(socket, body, -1);
+    message_post(socket, body, -1);
 }
 
 void mail_order(int socket, const struct order *order) {
@@ -99,12 +99,12 @@ void mail_order(int socket, const struct order *order) {
     json_set_string(body, "what", words[order->kind]);
     json_set_string(body, "model", order->model);
     json_set_int(body, "seconds", order->seconds);
-    message_send(socket, body, -1);
+    message_post(socket, body, -1);
 }
 
 void mail_ping(int socket) {
     struct json *body cleanup(json_drop) = message_new("ping");
-    message_send(socket, body, -1);
+    message_post(socket, body, -1);
 }
 
 int mail_open_page(int fd, struct page *ret_page, uint64_t *ret_bytes) {

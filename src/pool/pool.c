@@ -179,6 +179,7 @@ static void finish(struct pool *pool, size_t place) {
     struct job *job = pool->row[place];
     struct core *core = &pool->core;
     struct supervisor *worker = job->lease.instance->worker;
+    supervisor_cancel(worker, job);
     supervisor_forget(worker, job);
     job->result.engine = copy_string(supervisor_engine(worker, job->wish));
     pool_release(pool, &job->lease);
@@ -219,8 +220,19 @@ static bool suits(struct job *job, struct core *core) {
     return job->suits;
 }
 
+/* Whether pages of others wait until one that is read alone has been: else the worker's hands would never be empty. */
+static bool gives_way(const struct pool *pool, const struct job *job) {
+    for (size_t i = 0; i < pool->row_count; i++) {
+        const struct job *other = pool->row[i];
+        if (other->sheet.suspect && other->lease.instance == job->lease.instance) {
+            return !job->sheet.suspect;
+        }
+    }
+    return false;
+}
+
 static bool hand_over(struct pool *pool, struct job *job, int64_t now) {
-    if (job->sheet.page == 0 || !instances_settle(pool, job, now)) {
+    if (job->sheet.page == 0 || !instances_settle(pool, job, now) || gives_way(pool, job)) {
         return false;
     }
     struct supervisor *worker = job->lease.instance->worker;

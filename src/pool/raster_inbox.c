@@ -1,6 +1,7 @@
 #include "pool/raster_inbox.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -65,15 +66,6 @@ static int take_opened(struct job *job, struct core *core, const struct json *me
     return 0;
 }
 
-static bool is_suspect(const struct job *job, uint32_t page) {
-    for (size_t i = 0; i < job->suspect_count; i++) {
-        if (job->suspects[i].page == page) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The memory of the bitmap is the front's from now on, what was needed to draw it is free. */
 static void charge_bitmap(struct job *job, struct core *core, uint64_t bytes) {
     uint64_t granted = job->drawing.request.bytes;
@@ -90,6 +82,16 @@ static void charge_bitmap(struct job *job, struct core *core, uint64_t bytes) {
     job_note_baseline(job, core);
 }
 
+/* Looked at before it is charged: a raster that was taken over shall not claim all memory for a file that is empty. */
+static int check_size(const struct job *job, const struct bitmap *bitmap, size_t bytes, int fd) {
+    struct stat status;
+    bool whole = fstat(fd, &status) == 0 && status.st_size >= 0 && (uint64_t)status.st_size == bytes;
+    bool allowed = (uint64_t)bitmap->width * bitmap->height <= (uint64_t)job->wish->max_pixels;
+    return whole && allowed ? 0
+                            : fail(ERR_PROTOCOL, "a bitmap of %u x %u pixels, %s", bitmap->width, bitmap->height,
+                                   whole ? "which is more than was allowed" : "in a file of another size");
+}
+
 static int take_page(struct job *job, struct core *core, struct json **message, int *fd) {
     struct bitmap bitmap;
     size_t bytes = 0;
@@ -98,9 +100,13 @@ static int take_page(struct job *job, struct core *core, struct json **message, 
     if (result != 0 || *fd < 0 || !job->asked || json_int(*message, "page", 0) != job->page) {
         return result ? result : fail(ERR_PROTOCOL, "a page that was not asked for, or without its bitmap");
     }
+    result = check_size(job, &bitmap, bytes, *fd);
+    if (result != 0) {
+        return result;
+    }
     charge_bitmap(job, core, bytes);
     job->sheet = (struct sheet){.page = job->page,
-                                .suspect = is_suspect(job, job->page),
+                                .suspect = job_is_suspect(job, job->page),
                                 .bitmap = bitmap,
                                 .bytes = bytes,
                                 .fd = take_fd(fd),

@@ -33,7 +33,6 @@ void supervisor_open(struct supervisor *supervisor, struct core *core, int insta
                                       .threads = threads,
                                       .account = -1,
                                       .child = {.pid_fd = -1, .socket = -1}};
-    hands_open(&supervisor->hands, threads + (size_t)core->conf->jobs);
 }
 
 void supervisor_note(const struct supervisor *supervisor, const char *what) {
@@ -331,8 +330,11 @@ bool supervisor_takes(const struct supervisor *supervisor, const struct job *job
     const struct hands *hands = &supervisor->hands;
     bool place = hands->count < supervisor->threads || job_is_new(job);
     bool rested = supervisor->since_quiet < QUIET_DOCUMENTS;
+    if (hands->count == 0) {
+        return supervisor->state == WORKER_READY;
+    }
     bool suspect = job->sheet.suspect || hands->readings[0].sheet.suspect; /* is read alone */
-    return supervisor->state == WORKER_READY && (hands->count == 0 || (place && rested && !suspect));
+    return supervisor->state == WORKER_READY && place && rested && !suspect;
 }
 
 void supervisor_read(struct supervisor *supervisor, struct job *job) {

@@ -25,7 +25,7 @@ static void attach(struct msghdr *message, union control *control, int fd) {
     memcpy(CMSG_DATA(&control->header), &fd, sizeof(fd));
 }
 
-int message_send(int socket, const struct json *body, int fd) {
+static int send_with(int socket, const struct json *body, int fd, int flags) {
     char *text cleanup(drop_memory) = json_text(body, false);
     size_t length = strlen(text);
     if (length > MESSAGE_BYTES) {
@@ -39,9 +39,19 @@ int message_send(int socket, const struct json *body, int fd) {
     }
     ssize_t sent;
     do {
-        sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+        sent = sendmsg(socket, &message, MSG_NOSIGNAL | flags);
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? fail(ERR_CLOSED, "sending: %s", strerror(errno)) : 0;
+}
+
+int message_send(int socket, const struct json *body, int fd) { return send_with(socket, body, fd, 0); }
+
+int message_post(int socket, const struct json *body, int fd) {
+    int result = send_with(socket, body, fd, MSG_DONTWAIT);
+    if (result == ERR_CLOSED) {
+        shutdown(socket, SHUT_RDWR);
+    }
+    return result;
 }
 
 /* The descriptor that came along, -1 if none. */

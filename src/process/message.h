@@ -65,6 +65,12 @@ enum {
 int message_send(int socket, const struct json *body, int fd);
 
 /*
+ * Likewise, of the front: it waits for no child. The connection of one that has let its buffer run full is shut down:
+ * what it sent before is still received, then it is found to be gone. ERR_CLOSED.
+ */
+int message_post(int socket, const struct json *body, int fd);
+
+/*
  * Waits for one message. The caller drops *ret_body and closes *ret_fd (-1 if there was none; close-on-exec).
  * ERR_CLOSED at end of file, ERR_PROTOCOL for anything that is no JSON object with "op".
  */

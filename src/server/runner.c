@@ -138,7 +138,9 @@ static void make_room(struct runner *runner, const struct queue_place *next, int
             return;
         }
         const struct queue_place behind = {.priority = run->job_wish.priority, .since = now, .number = INT64_MAX};
-        bool had_turn = run->task && now - run->since >= TURN_SECONDS * SECOND && queue_before(next, &behind);
+        /* A page that may have ended its worker is not forgotten: it would end the next one in the next turn. */
+        bool had_turn = run->task && now - run->since >= TURN_SECONDS * SECOND && queue_before(next, &behind) &&
+                        !job_has_suspect(run->job);
         if (had_turn && (!longest || run->since < longest->since)) {
             longest = run;
         }

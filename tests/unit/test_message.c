@@ -129,6 +129,23 @@ static void last_words_arrive_although_ours_were_not_read(void **state) {
     assert_int_equal(message_receive(lines->there, &received, &fd), ERR_CLOSED);
 }
 
+static void nobody_waits_for_a_peer_that_does_not_read(void **state) {
+    struct line_pair *lines = *state;
+    struct json *body = json_object_new(), *received = NULL;
+    json_set_string(body, "op", "page");
+    assert_int_equal(message_send(lines->there, body, -1), 0);
+    int sent = 0, fd = -1, result = 0;
+    for (; sent < 100000 && result == 0; sent++) {
+        result = message_post(lines->here, body, -1);
+    }
+    json_drop(&body);
+    assert_int_equal(result, ERR_CLOSED);
+    assert_true(sent > 64);                                            /* what a worker is sent in a moment has room */
+    assert_int_equal(message_receive(lines->here, &received, &fd), 0); /* what it said before is heard */
+    json_drop(&received);
+    assert_int_equal(message_receive(lines->here, &received, &fd), ERR_CLOSED);
+}
+
 static void foreign_bytes_are_refused_and_leak_nothing(void **state) {
     struct line_pair *lines = *state;
     static const char *const foreign[] = {"x", "[]", "7", "{}", "{\"op\":7}", "{\"op\":\"a\"", "\xFF\xFE"};
@@ -179,6 +196,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(message_without_descriptor_gives_minus_one, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(end_of_file_is_closed, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(last_words_arrive_although_ours_were_not_read, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(nobody_waits_for_a_peer_that_does_not_read, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(foreign_bytes_are_refused_and_leak_nothing, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(several_descriptors_are_refused_and_closed, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(too_long_a_message_is_refused_on_both_sides, open_pair, close_pair),
