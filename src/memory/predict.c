@@ -12,15 +12,14 @@
 #include "base/memory.h"
 
 enum {
-    WINDOW = 32,       /* samples that a bucket remembers */
-    BUCKETS = 49,      /* one for each power of two of elements */
-    ENOUGH = 8,        /* samples of a bucket to judge its spread */
-    PRIOR_COUNTS = 3,  /* samples of a key from which on its prior no longer counts */
-    REFIT = 8,         /* samples after which a key that has many is fitted again */
-    FULL_WEIGHT = 4,   /* samples with which a bucket weighs as much as one can in the fit */
-    LONGEST_KEY = 200, /* bytes */
-    MOST_KEYS = 1024,  /* in a file */
-    FORMAT = 1,        /* of the file */
+    WINDOW = 32,      /* samples that a bucket remembers */
+    BUCKETS = 49,     /* one for each power of two of elements */
+    ENOUGH = 8,       /* samples of a bucket to judge its spread */
+    PRIOR_COUNTS = 3, /* samples of a key from which on its prior no longer counts */
+    REFIT = 8,        /* samples after which a key that has many is fitted again */
+    FULL_WEIGHT = 4,  /* samples with which a bucket weighs as much as one can in the fit */
+    MOST_KEYS = 1024, /* in a file */
+    FORMAT = 1,       /* of the file */
     FILE_LIMIT = 32 << 20,
 };
 
@@ -392,7 +391,7 @@ static int64_t as_number(const struct json *value) {
 static int read_key(const struct json *object, struct key **keys) {
     const char *name = json_string(object, "key");
     int64_t samples = as_number(json_at(object, "samples"));
-    if (!name || strlen(name) > LONGEST_KEY || find_key(*keys, name)) {
+    if (!name || find_key(*keys, name)) {
         return ERR_PROTOCOL;
     }
     struct key *key = find_or_add_key(keys, name);

@@ -55,20 +55,21 @@ void manager_make_room(struct manager *manager, uint64_t bytes) {
 /* What a load was charged and what it took. */
 struct bill {
     uint64_t weights, loading; /* predicted */
-    uint32_t seats;            /* LEDGER_ALL_SEATS where the engine's threads are measured too, 1 where they are not */
+    uint32_t seats;            /* all, where the engine's threads are measured too */
     int64_t peak, kept;        /* measured; 0: not */
 };
 
 static int charge_load(struct manager *manager, const struct entry *entry, int64_t deadline, const atomic_bool *cancel,
                        struct bill *ret) {
     const struct manager_options *options = &manager->options;
-    char *key cleanup(drop_memory) = entry_key(entry->spec, entry->kind, "weights");
     struct bill bill = {.weights = weights_predict(options->predictor, entry->spec, entry->kind),
                         .loading = loading_predict(options->predictor, entry->spec, entry->kind)};
-    /* One that is not measured takes a seat too: else what it takes would be counted to one that is, beside it. */
+    /*
+     * Taken alone, to be measured: what one takes depends on what the engine finds in its cache, and a charge that is
+     * only predicted leaves a deficit when it is unloaded.
+     */
     if (!entry->kind->runs_in_caller) {
-        bool measures = heap_counts() && predict_samples(options->predictor, key) < PREDICT_ENOUGH;
-        bill.seats = measures ? LEDGER_ALL_SEATS : 1;
+        bill.seats = heap_counts() ? LEDGER_ALL_SEATS : 1;
     }
     struct ledger_request request = {.kind = CHARGE_LOADING,
                                      .class = LEDGER_IN_HAND,
@@ -127,7 +128,7 @@ static void settle_load(struct manager *manager, struct entry *entry, const stru
 }
 
 static int note_failure(struct manager *manager, struct entry *entry, int error) {
-    char *detail = copy_string(error_detail());
+    char *detail cleanup(drop_memory) = copy_string(error_detail());
     pthread_mutex_lock(&manager->lock);
     int doublings = entry->failures < MOST_DOUBLINGS ? entry->failures : MOST_DOUBLINGS;
     int64_t wait = BACK_OFF << doublings;
@@ -137,7 +138,7 @@ static int note_failure(struct manager *manager, struct entry *entry, int error)
     entry->retry = blames ? clock_now() + wait : 0;
     entry->error = error;
     free(entry->detail);
-    entry->detail = detail;
+    entry->detail = copy_string(detail); /* from here on another thread may replace it */
     manager->failures++;
     entry_count(manager, entry, ROSTER_FAILURES, 1);
     entry_set_state(manager, entry, MODEL_FAILED);
@@ -148,19 +149,20 @@ static int note_failure(struct manager *manager, struct entry *entry, int error)
 }
 
 /* An entry that is not the usual one of its model is told of, and its engine is opened, when it is used first. */
-static int need_engine(struct manager *manager, struct entry *entry) {
+static int need_engine(struct manager *manager, struct entry *entry, int64_t deadline, const atomic_bool *cancel) {
     pthread_mutex_lock(&manager->lock);
     if (entry->place < 0) {
         entry_enlist(manager, entry);
     }
     pthread_mutex_unlock(&manager->lock);
-    return entry->engine ? 0 : manager->options.open(manager->options.context, entry->kind, &entry->engine);
+    const struct manager_options *options = &manager->options;
+    return entry->engine ? 0 : options->open(options->context, entry->kind, deadline, cancel, &entry->engine);
 }
 
 int entry_load(struct manager *manager, struct entry *entry, int64_t deadline, const atomic_bool *cancel) {
     struct bill bill = {0};
     int64_t start = clock_now();
-    int result = need_engine(manager, entry);
+    int result = need_engine(manager, entry, deadline, cancel);
     result = result ? result : charge_load(manager, entry, deadline, cancel, &bill);
     if (result != 0) {
         return note_failure(manager, entry, result);

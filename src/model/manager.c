@@ -78,6 +78,8 @@ static bool wait_until(struct manager *manager, pthread_cond_t *condition, int64
     return pthread_cond_timedwait(condition, &manager->lock, &until) != ETIMEDOUT;
 }
 
+#define LOOK_AT_CANCEL INT64_C(100000000) /* nanoseconds: nobody signals what is cancelled */
+
 static bool wait_changed(struct manager *manager, int64_t deadline) {
     return wait_until(manager, &manager->changed, deadline);
 }
@@ -189,13 +191,13 @@ uint64_t manager_unload_idle(struct manager *manager) {
     return credited + manager_trim(manager);
 }
 
-int manager_charge(struct manager *manager, enum charge_kind kind, uint64_t bytes, int priority,
+int manager_charge(struct manager *manager, enum charge_kind kind, uint64_t bytes, int priority, int64_t deadline,
                    const atomic_bool *cancel) {
     struct ledger_request request = {.kind = kind,
                                      .class = LEDGER_IN_HAND,
                                      .bytes = bytes,
                                      .priority = priority,
-                                     .deadline = clock_now() + MODEL_LONGEST_WAIT,
+                                     .deadline = deadline,
                                      .cancel = cancel};
     manager_make_room(manager, bytes);
     int result = ledger_charge(manager->options.ledger, manager->options.account, &request);
@@ -388,15 +390,17 @@ int model_acquire_on(struct manager *manager, enum role role, const struct engin
     int result = 0;
     pthread_mutex_lock(&manager->lock);
     while (result == 0 && entry->state != MODEL_READY) {
-        int64_t now = clock_now();
-        if (entry->state == MODEL_FAILED && now < entry->retry) {
+        int64_t now = clock_now(), look = now + LOOK_AT_CANCEL;
+        if (cancel && atomic_load(cancel)) {
+            result = fail(ERR_INTERRUPTED, "waiting for model %s", entry->spec->id);
+        } else if (entry->state == MODEL_FAILED && now < entry->retry) {
             result = failed_before(entry, now);
         } else if (entry->state == MODEL_ABSENT || entry->state == MODEL_FAILED) {
             entry_set_state(manager, entry, MODEL_RESERVED);
             pthread_mutex_unlock(&manager->lock);
             result = entry_load(manager, entry, deadline, cancel);
             pthread_mutex_lock(&manager->lock);
-        } else if (!wait_changed(manager, deadline)) {
+        } else if (!wait_changed(manager, look < deadline ? look : deadline) && look >= deadline) {
             result = fail(ERR_TIMEOUT, "model %s is still %s", entry->spec->id, model_state_word(entry->state));
         }
     }
@@ -435,10 +439,11 @@ int model_load(struct manager *manager, enum role role, int64_t deadline) {
 
 /* Lets no new user in and waits for the present ones; *ret: whether there is something to unload now. */
 static int drain_locked(struct manager *manager, struct entry *entry, int64_t deadline, bool *ret) {
-    bool in_time = true, drained = false;
+    bool in_time = true, drained = false, ours = false;
     while (in_time && !drained && entry->state != MODEL_ABSENT && entry->state != MODEL_FAILED) {
         if (entry->state == MODEL_READY) {
             entry_set_state(manager, entry, MODEL_DRAINING);
+            ours = true;
             while (in_time && entry->users > 0) {
                 in_time = wait_changed(manager, deadline);
             }
@@ -448,7 +453,7 @@ static int drain_locked(struct manager *manager, struct entry *entry, int64_t de
         }
     }
     if (!in_time) {
-        if (entry->state == MODEL_DRAINING) {
+        if (ours) { /* else another waits on */
             entry_set_state(manager, entry, MODEL_READY);
         }
         return fail(ERR_TIMEOUT, "model %s is in use", entry->spec->id);

@@ -44,8 +44,9 @@ struct manager_options {
     struct roster *roster; /* NULL: nobody wants to know */
     int instance;          /* of the pool, for the roster */
     /* Opens an engine for models that were added on it before it was open: called once for each of them, when it is
-     * loaded. Any thread; what it fails with the load fails with. */
-    int (*open)(void *context, const struct engine_kind *kind, struct engine **ret);
+     * loaded. Any thread; waits for memory until deadline or *cancel; what it fails with the load fails with. */
+    int (*open)(void *context, const struct engine_kind *kind, int64_t deadline, const atomic_bool *cancel,
+                struct engine **ret);
     void *context;
     /* Called by the manager's own thread when models were unloaded as idle and none is left. NULL: nobody asks. */
     void (*emptied)(void *context);
@@ -99,7 +100,7 @@ int model_load(struct manager *manager, enum role role, int64_t deadline);
 int model_unload(struct manager *manager, enum role role, int64_t deadline, uint64_t *ret);
 
 /* Charges other memory of the work in hand to the manager's account, as ledger_charge(), and credits it again. */
-int manager_charge(struct manager *manager, enum charge_kind kind, uint64_t bytes, int priority,
+int manager_charge(struct manager *manager, enum charge_kind kind, uint64_t bytes, int priority, int64_t deadline,
                    const atomic_bool *cancel);
 void manager_credit(struct manager *manager, enum charge_kind kind, uint64_t bytes);
 

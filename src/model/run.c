@@ -93,6 +93,16 @@ static void give_slack(struct manager *manager, uint64_t bytes) {
     pthread_mutex_unlock(&manager->lock);
 }
 
+/* The instance that the load has made was not taken after all. */
+static void leave_instance(struct manager *manager, struct entry *entry, const struct seat *seat,
+                           const struct demand *demand) {
+    if (entry->kind->exclusive && !seat->runner && demand->instance == 0) {
+        pthread_mutex_lock(&manager->lock);
+        entry->first_taken = false;
+        pthread_mutex_unlock(&manager->lock);
+    }
+}
+
 static int charge(struct manager *manager, const struct run_wish *wish, struct demand *demand) {
     const struct manager_options *options = &manager->options;
     take_slack(manager, demand);
@@ -244,6 +254,7 @@ int run_begin(struct model_handle *handle, const struct run_wish *wish, struct m
         recorder_note(manager->options.recorder, EVENT_WAIT, entry->spec->id, (int64_t)demand.extra, waited);
     }
     if (result != 0) {
+        leave_instance(manager, entry, seat, &demand);
         return fail(result, "model %s: %s", entry->spec->id, error_detail());
     }
     ease(manager, entry, seat, &demand);

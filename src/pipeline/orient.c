@@ -42,7 +42,8 @@ static int orient_by_letters(const struct hand *hand, const struct image *page, 
     uint32_t width = (uint32_t)fmaxf(scale * (float)page->width, 1);
     uint32_t height = (uint32_t)fmaxf(scale * (float)page->height, 1);
     uint64_t bytes = (uint64_t)width * height * page->channels;
-    int result = manager_charge(hand->manager, CHARGE_BITMAP, bytes, hand->priority, hand->cancel);
+    int result = manager_charge(hand->manager, CHARGE_BITMAP, bytes, hand->priority, clock_now() + MODEL_LONGEST_WAIT,
+                                hand->cancel);
     if (result != 0) {
         return result;
     }

@@ -68,7 +68,8 @@ static int make_upright(const struct hand *hand, struct page_reading *reading) {
         return result;
     }
     uint64_t bytes = bytes_of(reading, reading->page.width, reading->page.height);
-    result = manager_charge(hand->manager, CHARGE_BITMAP, bytes, hand->priority, hand->cancel);
+    result = manager_charge(hand->manager, CHARGE_BITMAP, bytes, hand->priority, clock_now() + MODEL_LONGEST_WAIT,
+                            hand->cancel);
     if (result == 0) {
         reading->charged = bytes;
         int64_t start = clock_now();
@@ -83,7 +84,8 @@ static int straighten(const struct hand *hand, struct page_reading *reading, con
     uint64_t bytes = bytes_of(reading, unwarping->width, unwarping->height);
     struct image straight;
     reading->mesh = unwarping->mesh;
-    int result = manager_charge(hand->manager, CHARGE_BITMAP, bytes, hand->priority, hand->cancel);
+    int result = manager_charge(hand->manager, CHARGE_BITMAP, bytes, hand->priority, clock_now() + MODEL_LONGEST_WAIT,
+                                hand->cancel);
     if (result != 0) {
         return result;
     }

@@ -418,6 +418,7 @@ static void leave(struct worker *worker) {
 
 int main(void) {
     child_begin();
+    heap_own_thread(); /* models are unloaded here, too */
     log_open("octavo-worker", LOG_WARNING);
     setenv("OMP_THREAD_LIMIT", "1", 1); /* for Tesseract, which may be opened when there are threads */
     struct worker worker = {.socket = MESSAGE_CHILD_SOCKET, .started = clock_now()};

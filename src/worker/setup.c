@@ -33,6 +33,7 @@ struct load {
 
 static void *load_one(void *context) {
     struct load *load = context;
+    heap_own_thread();
     load->result = model_load(load->manager, load->role, clock_now() + LOAD_PATIENCE);
     if (load->result != 0) {
         load->detail = copy_string(error_detail());
@@ -282,14 +283,15 @@ static uint64_t growth_of(const struct setup *setup, const struct engine_kind *k
 }
 
 /* Called by the manager when the first model on an engine is loaded that is not open: it is charged before. */
-static int open_later(void *context, const struct engine_kind *kind, struct engine **ret) {
+static int open_later(void *context, const struct engine_kind *kind, int64_t deadline, const atomic_bool *cancel,
+                      struct engine **ret) {
     struct setup *setup = context;
     _Atomic(struct engine *) *engine = kind->read ? &setup->third : &setup->second;
     int result = 0;
     pthread_mutex_lock(&setup->opening);
     if (!atomic_load(engine)) {
         uint64_t more = growth_of(setup, kind);
-        result = manager_charge(setup->manager, CHARGE_BASELINE, more, 0, NULL);
+        result = manager_charge(setup->manager, CHARGE_BASELINE, more, 0, deadline, cancel);
         if (result == 0) {
             result = setup_open_beside(setup, kind);
             manager_credit(setup->manager, CHARGE_BASELINE, result != 0 ? more : 0);

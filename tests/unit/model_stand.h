@@ -39,7 +39,9 @@ static inline char *runtime(const char *name) {
 }
 
 /* Fails once. */
-static inline int open_second(void *context, const struct engine_kind *kind, struct engine **ret) {
+static inline int open_second(void *context, const struct engine_kind *kind, int64_t deadline,
+                              const atomic_bool *cancel, struct engine **ret) {
+    (void)deadline, (void)cancel;
     struct stand *stand = context;
     assert_ptr_equal(kind, &engine_onnxruntime);
     *ret = stand->opened++ > 0 ? stand->second : NULL;

@@ -133,6 +133,87 @@ static void unload_in_use(struct stand *stand) {
     assert_int_equal(charged(stand), 0);
 }
 
+/* Waits on a model from a thread of its own. */
+struct waiting {
+    struct stand *stand;
+    atomic_bool cancel;
+    int result;
+    uint64_t bytes;
+};
+
+static void *unload_patiently(void *context) {
+    struct waiting *waiting = context;
+    waiting->result = model_unload(waiting->stand->manager, ROLE_CLASSIFY, soon(), &waiting->bytes);
+    return NULL;
+}
+
+static void *load_patiently(void *context) {
+    struct waiting *waiting = context;
+    struct model_handle handle = {0};
+    waiting->result = model_acquire(waiting->stand->manager, ROLE_CLASSIFY, soon(), &waiting->cancel, &handle);
+    model_release(&handle);
+    return NULL;
+}
+
+static enum model_state state_of(struct stand *stand) {
+    struct manager_state state;
+    read_state(stand, &state);
+    return state.state[ROLE_CLASSIFY];
+}
+
+static void await_state(struct stand *stand, enum model_state state) {
+    for (int64_t end = soon(); state_of(stand) != state && clock_now() < end;) {
+        usleep(1000);
+    }
+    assert_int_equal(state_of(stand), state);
+}
+
+/* Who has no patience leaves the model to who waits on: no new user is let in. */
+static void unload_beside_another(struct stand *stand) {
+    struct model_handle handle = {0};
+    struct waiting waiting = {.stand = stand};
+    pthread_t thread;
+    uint64_t bytes = 0;
+    take_model(stand, ROLE_CLASSIFY, &handle);
+    assert_int_equal(pthread_create(&thread, NULL, unload_patiently, &waiting), 0);
+    await_state(stand, MODEL_DRAINING);
+    assert_int_equal(model_unload(stand->manager, ROLE_CLASSIFY, clock_now(), &bytes), ERR_TIMEOUT);
+    assert_int_equal(state_of(stand), MODEL_DRAINING);
+    model_release(&handle);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(waiting.result, 0);
+    assert_true(waiting.bytes > 0);
+    assert_int_equal(state_of(stand), MODEL_ABSENT);
+}
+
+static void test_unload_beside_another(void **state) {
+    (void)state;
+    each_engine(unload_beside_another);
+}
+
+/* Who waits for another's load can be cancelled, though that load cannot go on. */
+static void cancel_beside_a_load(struct stand *stand) {
+    struct ledger_request all = {.kind = CHARGE_DOCUMENT, .bytes = BUDGET, .deadline = soon()};
+    struct waiting loading = {.stand = stand}, cancelled = {.stand = stand};
+    pthread_t first, second;
+    assert_int_equal(ledger_charge(stand->ledger, stand->account, &all), 0);
+    assert_int_equal(pthread_create(&first, NULL, load_patiently, &loading), 0);
+    await_state(stand, MODEL_RESERVED);
+    assert_int_equal(pthread_create(&second, NULL, load_patiently, &cancelled), 0);
+    usleep(50000);
+    atomic_store(&cancelled.cancel, true);
+    assert_int_equal(pthread_join(second, NULL), 0);
+    assert_int_equal(cancelled.result, ERR_INTERRUPTED);
+    ledger_credit(stand->ledger, stand->account, CHARGE_DOCUMENT, BUDGET, 0);
+    assert_int_equal(pthread_join(first, NULL), 0);
+    assert_int_equal(loading.result, 0);
+}
+
+static void test_cancel_beside_a_load(void **state) {
+    (void)state;
+    each_engine(cancel_beside_a_load);
+}
+
 static void test_unload_in_use(void **state) {
     (void)state;
     each_engine(unload_in_use);
@@ -269,10 +350,16 @@ static void test_never_fits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transitions),      cmocka_unit_test(test_reload),
-        cmocka_unit_test(test_one_load_for_all), cmocka_unit_test(test_unload_in_use),
-        cmocka_unit_test(test_idle_timeout),     cmocka_unit_test(test_eviction),
-        cmocka_unit_test(test_never_fits),       cmocka_unit_test(test_other_engine),
+        cmocka_unit_test(test_transitions),
+        cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_one_load_for_all),
+        cmocka_unit_test(test_unload_in_use),
+        cmocka_unit_test(test_unload_beside_another),
+        cmocka_unit_test(test_cancel_beside_a_load),
+        cmocka_unit_test(test_idle_timeout),
+        cmocka_unit_test(test_eviction),
+        cmocka_unit_test(test_never_fits),
+        cmocka_unit_test(test_other_engine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

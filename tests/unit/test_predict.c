@@ -282,6 +282,20 @@ static void what_was_learned_is_kept(void **state) {
     }
 }
 
+static void keys_may_be_long(void **state) {
+    (void)state;
+    struct predictor *predictor cleanup(predictor_drop) = predictor_new();
+    struct predictor *other cleanup(predictor_drop) = predictor_new();
+    char name[300] = {0};
+    memset(name, 'x', sizeof(name) - 1); /* sixteen languages of Tesseract */
+    predict_learn(predictor, name, 5, 77, 0);
+    predict_learn(predictor, "det", 5, 77, 0);
+    assert_int_equal(predict_save(predictor, path, "cpu 1"), 0);
+    assert_int_equal(predict_load(other, path, "cpu 1"), 0);
+    assert_int_equal(predict_samples(other, name), 1);
+    assert_int_equal(predict_samples(other, "det"), 1);
+}
+
 static void file_of_another_machine_is_not_read(void **state) {
     (void)state;
     struct predictor *predictor cleanup(predictor_drop) = learned();
@@ -399,6 +413,7 @@ int main(void) {
         cmocka_unit_test(corpora_are_charged_well),
         cmocka_unit_test(wild_sizes_are_charged_well),
         cmocka_unit_test(what_was_learned_is_kept),
+        cmocka_unit_test(keys_may_be_long),
         cmocka_unit_test(file_of_another_machine_is_not_read),
         cmocka_unit_test(absurd_files_are_not_read),
         cmocka_unit_test(damaged_files_do_no_harm),
