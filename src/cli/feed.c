@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -13,12 +14,16 @@ enum { LONGEST_LINE = 1 << 20 }; /* bytes: more than that is no name, and shall 
 
 int feed_open(const char *path, struct feed *ret) {
     /* O_NONBLOCK: opening a pipe does not wait for its writer; reading is only done when there is something. */
-    int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-                                    : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) {
+    int fd cleanup(drop_fd) = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                                     : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) != 0) {
         return fail(ERR_NO_INPUT, "%s: %s", path, strerror(errno));
     }
-    *ret = (struct feed){.fd = fd};
+    if (S_ISDIR(status.st_mode)) {
+        return fail(ERR_NO_INPUT, "%s: %s", path, strerror(EISDIR));
+    }
+    *ret = (struct feed){.fd = take_fd(&fd)};
     return 0;
 }
 
@@ -59,14 +64,25 @@ static void skip_empty(struct feed *feed) {
     }
 }
 
+/* A name that was cut off is none: another file may be called so. */
+static void end_in_trouble(struct feed *feed, int trouble) {
+    drop_fd(&feed->fd);
+    feed->trouble = trouble;
+    while (feed->text.length > feed->start && feed->text.data[feed->text.length - 1] != '\n') {
+        feed->text.length--;
+    }
+}
+
 void feed_receive(struct feed *feed) {
     char chunk[65536];
     ssize_t got = read(feed->fd, chunk, sizeof(chunk));
     if (got > 0) {
         compact(feed);
         buffer_add(&feed->text, chunk, (size_t)got);
-    } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
+    } else if (got == 0) {
         drop_fd(&feed->fd);
+    } else if (errno != EINTR && errno != EAGAIN) {
+        end_in_trouble(feed, errno);
     }
     skip_empty(feed);
 }

@@ -9,19 +9,20 @@
 #include "base/buffer.h"
 
 struct feed {
-    int fd; /* -1: nothing more comes */
+    int fd;      /* -1: nothing more comes */
+    int trouble; /* errno of a read that failed, after which nothing more comes; 0: none did */
     struct buffer text;
     size_t start; /* of what was not taken yet */
 };
 
-/* Opens path, "-" for standard input; a pipe without a writer is waited for. ERR_NO_INPUT. */
+/* Opens path, "-" for standard input; a pipe without a writer is waited for. ERR_NO_INPUT, for a folder too. */
 int feed_open(const char *path, struct feed *ret);
 void feed_done(struct feed *feed);
 
 /* What to poll for: fd is -1 while a line is there that was not taken, or nothing more comes. */
 struct pollfd feed_poll(const struct feed *feed);
 
-/* Reads once; to be called when poll() says so. */
+/* Reads once; to be called when poll() says so. Where that fails (trouble), names that have come whole are kept. */
 void feed_receive(struct feed *feed);
 
 /* Whether feed_next() would give a name now; whether it will ever again. */

@@ -74,6 +74,13 @@ static void tell_page_warnings(const struct job *job) {
     }
 }
 
+static void note_status(struct session *session, int error) {
+    int status = error_exit_status(error);
+    session->statuses_differ = session->statuses_differ || (session->status && status != session->status);
+    session->status = status;
+    session->unwritten = session->unwritten || error == ERR_OUTPUT;
+}
+
 /* Writes the job's result, as far as there is one, and tells how it ended. The job is gone afterwards. */
 static void deliver(struct session *session, struct job *job) {
     if (session->options->verbose) {
@@ -90,11 +97,10 @@ static void deliver(struct session *session, struct job *job) {
         }
     }
     tell_end(session, job);
-    int status = job->error ? error_exit_status(job->error) : 0;
-    session->jobs_failed += status != 0;
-    session->statuses_differ = session->statuses_differ || (status && session->status && status != session->status);
-    session->status = status ? status : session->status;
-    session->unwritten = session->unwritten || job->error == ERR_OUTPUT;
+    if (job->error != 0) {
+        session->jobs_failed++;
+        note_status(session, job->error);
+    }
     job_release(job, &session->pool.core);
     job_free(&job);
 }
@@ -142,6 +148,17 @@ static char *add_name(struct session *session, const char *file) {
     session->names = resize(session->names, session->names_known + 1, sizeof(*session->names));
     session->names[session->names_known++] = name;
     return name;
+}
+
+/* Where no more names can be read, the documents that were named before are. */
+static void receive_names(struct session *session) {
+    feed_receive(&session->feed);
+    if (session->feed.trouble) {
+        char *detail cleanup(drop_memory) =
+            format("%s: %s", session->options->files_from, strerror(session->feed.trouble));
+        terminal_error(NULL, 0, ERR_NO_INPUT, detail);
+        note_status(session, ERR_NO_INPUT);
+    }
 }
 
 static bool has_file(const struct session *session) {
@@ -233,7 +250,7 @@ static int wait_and_take(struct session *session, struct pollfd *polled, int64_t
         take_signal(session);
     }
     if (polled[1].revents) {
-        feed_receive(&session->feed);
+        receive_names(session);
     }
     return session->interrupted ? 0 : pool_take(&session->pool, polled + 2);
 }
@@ -346,7 +363,7 @@ int session_status(const struct session *session) {
     if (session->unbalanced) {
         return error_exit_status(ERR_INTERNAL);
     }
-    if (session->jobs_failed == 0 || session->unwritten) {
+    if (session->status == 0 || session->unwritten) {
         return session->unwritten ? error_exit_status(ERR_OUTPUT) : 0;
     }
     bool all = session->jobs_failed == session->jobs_over && session->pages_read == 0;

@@ -32,14 +32,14 @@ struct session {
     int64_t next_sample, next_draw;
     /* what has been done, for progress, --timing and the exit status */
     size_t jobs_over, jobs_failed;
-    int status; /* of the last file that failed; 0: none did */
+    int status; /* of the last failure, of a file or of --files-from; 0: there was none */
     bool statuses_differ, unwritten;
     uint64_t pages_read, pages_known;
     struct stages stages;
 };
 
 /*
- * Reads all files and writes their results. Every failure has been told on the terminal and is in jobs_failed, fatal,
+ * Reads all files and writes their results. Every failure has been told on the terminal and is in status, fatal,
  * interrupted or unbalanced afterwards. All children are gone then. The caller calls session_done(). An error means
  * that nothing could begin: ERR_NO_MEMORY, ERR_NO_INPUT, ERR_INTERNAL.
  */

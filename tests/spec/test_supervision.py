@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -155,6 +156,24 @@ def test_names_from_a_file_are_read_beside_those_of_the_command_line(leaf, tmp_p
     assert run.returncode == 0 and len(list((tmp_path / "two").glob("*.txt"))) == 2
     run = octavo("ocr", "-o", tmp_path / "two", "--files-from", tmp_path / "none")
     assert run.returncode == 66 and "none: No such file" in run.stderr
+    run = octavo("ocr", "-o", tmp_path / "two", "--files-from", tmp_path)
+    assert run.returncode == 66 and f"{tmp_path}: Is a directory" in run.stderr
+
+
+@pytest.mark.parametrize("names, status, read", [("", 66, []), ("missing.png\n", 66, []),
+                                                 (f"{LETTER}\n{LETTER}"[:-1], 1, ["letter.txt"])])
+def test_names_that_cannot_be_read_to_the_end(tmp_path, names, status, read):
+    """The other end of a socket is closed before it has read all: what it had sent comes, then ECONNRESET."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(names.encode())
+        theirs.sendall(b"never read")
+        ours.close()
+        run = octavo("ocr", "-o", tmp_path, "--files-from", "-", stdin=theirs)
+    assert run.returncode == status, run.stderr
+    assert run.stderr.count("-: Connection reset by peer") == 1
+    assert run.stderr.count("\n") == 1 + names.count("missing")
+    assert sorted(path.name for path in tmp_path.iterdir()) == read
 
 
 def test_document_past_its_deadline_ends_and_others_are_read(leaf, tmp_path):
