@@ -144,7 +144,7 @@ static void tell_note(void *context, const char *text) {
 /* Files */
 
 static char *add_name(struct session *session, const char *file) {
-    char *name = target_name(file, session->names, session->names_known);
+    char *name = target_name(file, session->names, session->names_known, session->page_files);
     session->names = resize(session->names, session->names_known + 1, sizeof(*session->names));
     session->names[session->names_known++] = name;
     return name;
@@ -306,12 +306,18 @@ static bool wants_structure(const struct options *options) {
     return selection_read(options->format, options->words, &selection) == 0 && selection_is_structured(&selection);
 }
 
+static bool wants_page_files(const struct options *options) {
+    struct selection selection;
+    return selection_read(options->format, options->words, &selection) == 0 && selection_has_page_files(&selection);
+}
+
 static int open_session(struct session *session, const struct options *options) {
     size_t count = (size_t)options->file_count;
     session->wish = settings_of_job(options);
     session->names = alloc(count + 1, sizeof(*session->names));
     session->names_known = count;
-    target_names(options->files, count, session->names);
+    session->page_files = wants_page_files(options);
+    target_names(options->files, count, session->page_files, session->names);
     int result = options->files_from ? feed_open(options->files_from, &session->feed) : 0;
     struct pool_conf conf = settings_of_pool(options);
     if (strcmp(options->layout, "auto") == 0 && !wants_structure(options)) {

@@ -20,6 +20,7 @@ struct session {
     struct lease next;  /* of the file that is begun next */
     char **names;       /* of the results: of the files of the command line, then of those that --files-from brought */
     size_t names_known; /* entries */
+    bool page_files;    /* results are files NAME-PAGE, too */
     size_t begun;       /* files given to the pool */
     struct feed feed;   /* fd -1 without --files-from */
     struct job *only;   /* without --output: the one job, when it is over */

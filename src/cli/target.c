@@ -16,52 +16,72 @@
 
 /* Names */
 
+/* Names that are taken, or asked for. */
+struct names {
+    char *const *names;
+    size_t count;
+    bool page_files; /* NAME-PAGE is a file of NAME */
+};
+
+/* What is left of the longer name may be the number of a page. */
+static bool collide(const char *a, const char *b, bool page_files) {
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    if (*a && *b) {
+        return false;
+    }
+    const char *rest = *a ? a : b;
+    return !*rest || (page_files && rest[0] == '-' && rest[1] && !rest[1 + strspn(rest + 1, "0123456789")]);
+}
+
 /* The plain way through all names: 10 000 of them take a fraction of a second, reading their files takes hours. */
-static bool is_among(char *const *names, size_t count, const char *name, size_t except) {
-    for (size_t i = 0; i < count; i++) {
-        if (i != except && strcmp(names[i], name) == 0) {
+static bool is_among(struct names all, const char *name, size_t except) {
+    for (size_t i = 0; i < all.count; i++) {
+        if (i != except && collide(all.names[i], name, all.page_files)) {
             return true;
         }
     }
     return false;
 }
 
-/* plain made into a name that none but names[except] has: a.png-2, a.png-3 ... */
-static char *numbered(char *const *names, size_t count, const char *plain, size_t except) {
-    char *name = format("%s-2", plain);
-    for (unsigned number = 3; is_among(names, count, name, except); number++) {
+/* plain made into a name that none but that of except has: a.png~2, a.png~3 ... A page has a dash there. */
+static char *numbered(struct names all, const char *plain, size_t except) {
+    char *name = format("%s~2", plain);
+    for (unsigned number = 3; is_among(all, name, except); number++) {
         free(name);
-        name = format("%s-%u", plain, number);
+        name = format("%s~%u", plain, number);
     }
     return name;
 }
 
-static void number_name(char **names, size_t count, size_t i) {
-    char *plain cleanup(drop_memory) = names[i];
-    names[i] = numbered(names, count, plain, i);
-}
-
-char *target_name(const char *file, char *const *taken, size_t count) {
+char *target_name(const char *file, char *const *taken, size_t count, bool page_files) {
+    const struct names all = {.names = taken, .count = count, .page_files = page_files};
     char *name cleanup(drop_memory) = output_stem(file);
-    if (!is_among(taken, count, name, count)) {
+    if (!is_among(all, name, count)) {
         return take(name);
     }
     const char *base = output_base(file);
-    return is_among(taken, count, base, count) ? numbered(taken, count, base, count) : copy_string(base);
+    return is_among(all, base, count) ? numbered(all, base, count) : copy_string(base);
 }
 
-void target_names(char *const *files, size_t count, char **ret_names) {
+void target_names(char *const *files, size_t count, bool page_files, char **ret_names) {
     char **stems = alloc(count, sizeof(*stems));
     for (size_t i = 0; i < count; i++) {
         stems[i] = output_stem(files[i]);
     }
+    const struct names of_stems = {.names = stems, .count = count, .page_files = page_files};
     for (size_t i = 0; i < count; i++) {
-        ret_names[i] = copy_string(is_among(stems, count, stems[i], i) ? output_base(files[i]) : stems[i]);
+        ret_names[i] = copy_string(is_among(of_stems, stems[i], i) ? output_base(files[i]) : stems[i]);
     }
+    const struct names all = {.names = ret_names, .count = count, .page_files = page_files};
     for (size_t i = 0; i < count; i++) {
+        const struct names before = {.names = ret_names, .count = i, .page_files = page_files};
         free(stems[i]);
-        if (is_among(ret_names, i, ret_names[i], i)) {
-            number_name(ret_names, count, i);
+        if (is_among(before, ret_names[i], i)) {
+            char *plain cleanup(drop_memory) = ret_names[i];
+            ret_names[i] = numbered(all, plain, i);
         }
     }
     free(stems);
@@ -98,10 +118,27 @@ struct contents {
     int fd;
 };
 
-static int write_file(const char *path, const struct job *job, struct contents contents) {
+/* Whether the file at path is one of the command line. Its name is compared first: that spares a look at each. */
+static bool is_input(const struct options *options, const char *path, const struct stat *status) {
+    for (int i = 0; i < options->file_count; i++) {
+        struct stat input;
+        if (strcmp(output_base(options->files[i]), output_base(path)) == 0 && stat(options->files[i], &input) == 0 &&
+            input.st_dev == status->st_dev && input.st_ino == status->st_ino) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int write_file(const struct options *options, const char *path, const struct job *job,
+                      struct contents contents) {
     struct stat status;
-    if (stat(path, &status) == 0 && status.st_dev == job->device && status.st_ino == job->inode) {
+    bool exists = stat(path, &status) == 0;
+    if (exists && status.st_dev == job->device && status.st_ino == job->inode) {
         return fail(ERR_OUTPUT, "%s is the file that was read", path);
+    }
+    if (exists && is_input(options, path, &status)) {
+        return fail(ERR_OUTPUT, "%s is another of the files to be read: name another folder with -o", path);
     }
     return contents.text ? file_replace(path, contents.text->data, contents.text->length)
                          : file_replace_by(path, contents.fd);
@@ -133,7 +170,7 @@ static int write_contents(const struct options *options, const char *name, const
                           const struct selection *selection, struct contents contents) {
     if (options->output) {
         char *path cleanup(drop_memory) = format("%s/%s.%s", options->output, name, selection_extension(selection));
-        return write_file(path, job, contents);
+        return write_file(options, path, job, contents);
     }
     return write_out(contents);
 }
@@ -202,7 +239,7 @@ static int write_figures(const struct options *options, const char *name, const 
         char *file cleanup(drop_memory) = figures_file(name, &figures->entries[i]);
         char *path cleanup(drop_memory) = format("%s/%s", options->output, file);
         status = album_read(figures, &figures->entries[i], &picture);
-        status = status ? status : write_file(path, yield->job, (struct contents){.text = &picture});
+        status = status ? status : write_file(options, path, yield->job, (struct contents){.text = &picture});
     }
     return status;
 }

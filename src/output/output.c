@@ -177,6 +177,15 @@ bool selection_has_figures(const struct selection *selection, bool beside) {
     return false;
 }
 
+bool selection_has_page_files(const struct selection *selection) {
+    for (size_t i = 0; i < selection->count && !selection->zip; i++) {
+        if (selection->outputs[i]->page_files) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int selection_expect_file(const struct selection *selection, uint32_t pages) {
     if (selection->zip) {
         return 0;

@@ -77,6 +77,9 @@ bool selection_has_made(const struct selection *selection, enum made made);
 /* Whether one of them shows figures: those that have them within, and where there is a place beside them all. */
 bool selection_has_figures(const struct selection *selection, bool beside);
 
+/* Whether a document with several pages may give files NAME-PAGE.EXTENSION, none of them packed. */
+bool selection_has_page_files(const struct selection *selection);
+
 /* Whether it gives one file of a document of so many pages. ERR_SEVERAL_FILES. */
 int selection_expect_file(const struct selection *selection, uint32_t pages);
 

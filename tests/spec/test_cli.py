@@ -287,7 +287,32 @@ def test_names_that_collide(models, word, tmp_path):
     assert run.returncode == 0
     written = {path.name: json.loads(path.read_text())["document"]["name"] for path in out.iterdir()}
     assert written == {"a.png.json": str(tmp_path / "a.png"), "a.pnm.json": str(tmp_path / "a.pnm"),
-                       "a.png-2.json": str(tmp_path / "x/a.png"), "b.json": str(tmp_path / "b.png")}
+                       "a.png~2.json": str(tmp_path / "x/a.png"), "b.json": str(tmp_path / "b.png")}
+
+
+def test_files_of_pages_collide_with_nothing(models, word, tmp_path):
+    """NAME-PAGE.EXTENSION of one document is neither a result of another one, nor another one."""
+    for name in ("x/scan.pdf", "y/scan.pdf", "scan.pdf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(pdf(2))
+    picture = word.rename(tmp_path / "scan-1.png")
+    before = picture.read_bytes()
+    run = octavo("ocr", "-f", "page", "-o", "out", "x/scan.pdf", "y/scan.pdf", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"scan.pdf{which}-{page}.page.xml" for which in ("", "~2") for page in (1, 2)}
+    run = octavo("ocr", "-f", "png", "-o", ".", "scan.pdf", "scan-1.png", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (0, "") and picture.read_bytes() == before
+    assert {path.name for path in tmp_path.glob("*.png")} == {
+        "scan-1.png", "scan-1.png.png", "scan.pdf-1.png", "scan.pdf-2.png"}
+    (tmp_path / "names").write_text("scan-1.png\n")
+    run = octavo("ocr", "-f", "text,page", "-o", "fed", "--files-from", "names", "scan.pdf", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert {path.name for path in (tmp_path / "fed").iterdir()} == {
+        "scan.txt", "scan-1.page.xml", "scan-2.page.xml", "scan-1.png.txt", "scan-1.png.page.xml"}
+    run = octavo("ocr", "-f", "page,zip", "-o", "packed", "scan.pdf", "scan-1.png", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert {path.name for path in (tmp_path / "packed").iterdir()} == {"scan.zip", "scan-1.zip"}
 
 
 def test_old_results_are_replaced(models, word, tmp_path):
@@ -302,6 +327,16 @@ def test_the_file_that_is_read_is_not_replaced(models, word, tmp_path):
     run = octavo("ocr", "-o", tmp_path, disguised)
     assert run.returncode == 73 and "is the file that was read" in run.stderr
     assert disguised.read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_other_file_of_the_command_line_is_replaced(models, word, tmp_path):
+    other = tmp_path / "word.alto.xml"
+    other.write_bytes(png(100, 100))
+    run = octavo("ocr", "-f", "alto", "-o", tmp_path, word, other)
+    assert run.returncode == 73 and f"{other} is another of the files to be read" in run.stderr
+    assert other.read_bytes() == png(100, 100) and (tmp_path / "word.alto.alto.xml").exists()
+    assert octavo("ocr", "-f", "alto", "-o", tmp_path, word).returncode == 0  # of another time
+    assert other.read_bytes().startswith(b"<?xml")
 
 
 def test_file_names_after_two_dashes(models, word, tmp_path):

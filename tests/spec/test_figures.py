@@ -223,7 +223,7 @@ def test_names_that_would_collide_do_not(models, tmp_path):
         (tmp_path / folder / "a.pnm").write_bytes(pnm([[shade] * 60] * 60))
     run = octavo("ocr", "--models", models, "-f", "markdown", "-o", tmp_path, tmp_path / "x" / "a.pnm", tmp_path / "y" / "a.pnm")
     assert run.returncode == 0, run.stderr
-    for name, shade in (("a.pnm", 10), ("a.pnm-2", 200)):
+    for name, shade in (("a.pnm", 10), ("a.pnm~2", 200)):
         found = linked((tmp_path / f"{name}.md").read_text(), lambda path: tmp_path / path)
         assert found and {pixel for _, rows in found for row in rows for pixel in row} == {(shade,) * 3}
 
