@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,22 +97,50 @@ int file_copy(int from, int to) {
     }
 }
 
-/* Replaces path by bytes, or where they are NULL by the file from. */
-static int replace(const char *path, const void *bytes, size_t length, int from) {
-    char *draft cleanup(drop_memory) = format("%s.%ld.part", path, (long)getpid());
-    int fd cleanup(drop_fd) = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+/*
+ * The name of path with something behind it could be too long. Processes of two containers may have the same number,
+ * and one that was killed leaves its draft: so a name that is there is not taken.
+ */
+int file_draft(const char *path, char **ret_draft, int *ret_fd) {
+    static atomic_uint drafts;
+    const char *slash = strrchr(path, '/');
+    int folder = slash ? (int)(slash + 1 - path) : 0;
+    char *draft cleanup(drop_memory) = NULL;
+    int fd;
+    do {
+        free(draft);
+        draft = format("%.*s.octavo-%ld-%u", folder, path, (long)getpid(), atomic_fetch_add(&drafts, 1));
+        fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (fd < 0 && errno == EEXIST);
     if (fd < 0) {
         return fail(ERR_OUTPUT, "%s: %s", path, strerror(errno));
     }
-    int result = bytes ? file_write(fd, bytes, length) : file_copy(from, fd);
+    *ret_draft = take(draft);
+    *ret_fd = fd;
+    return 0;
+}
+
+int file_settle(const char *draft, const char *path, int result) {
     if (result == 0 && rename(draft, path) != 0) {
-        result = fail(ERR_OUTPUT, "%s", strerror(errno));
+        result = fail(ERR_OUTPUT, "%s: %s", path, strerror(errno));
     }
     if (result != 0) {
         unlink(draft);
-        return fail(result, "%s: %s", path, error_detail());
     }
-    return 0;
+    return result;
+}
+
+/* Replaces path by bytes, or where they are NULL by the file from. */
+static int replace(const char *path, const void *bytes, size_t length, int from) {
+    char *draft cleanup(drop_memory) = NULL;
+    int fd cleanup(drop_fd) = -1;
+    int result = file_draft(path, &draft, &fd);
+    if (result != 0) {
+        return result;
+    }
+    result = bytes ? file_write(fd, bytes, length) : file_copy(from, fd);
+    result = result ? fail(result, "%s: %s", path, error_detail()) : 0;
+    return file_settle(draft, path, result);
 }
 
 int file_replace(const char *path, const void *bytes, size_t length) {

@@ -19,6 +19,15 @@ int file_read_path(const char *path, size_t limit, char **ret, size_t *ret_lengt
 /* Writes all of bytes to fd. ERR_OUTPUT with the reason. */
 int file_write(int fd, const void *bytes, size_t length);
 
+/*
+ * A new, empty file in the folder of path, for file_settle(): *ret_fd to write it, *ret_draft its name, which is short
+ * and that of no other draft. Caller closes and frees. ERR_OUTPUT, told of path.
+ */
+int file_draft(const char *path, char **ret_draft, int *ret_fd);
+
+/* Puts the draft in the place of path; if result is a failure, or this fails, removes it. result, else ERR_OUTPUT. */
+int file_settle(const char *draft, const char *path, int result);
+
 /* Replaces path by bytes in one step: a reader sees the old or the new file. ERR_OUTPUT. */
 int file_replace(const char *path, const void *bytes, size_t length);
 

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,8 +35,7 @@ static int open_sink(struct sink *sink) {
     } else if (is_no_file(sink->file)) {
         sink->fd = open(sink->file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     } else {
-        sink->draft = format("%s.%ld.part", sink->file, (long)getpid());
-        sink->fd = open(sink->draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        return file_draft(sink->file, &sink->draft, &sink->fd);
     }
     return sink->fd >= 0 ? 0 : fail(ERR_OUTPUT, "%s: %s", sink->file ? sink->file : "standard output", strerror(errno));
 }
@@ -53,12 +51,7 @@ static int write_some(void *context, const char *bytes, size_t length) {
 static int close_sink(struct sink *sink, int result) {
     result = result == 0 && sink->fd < 0 ? open_sink(sink) : result; /* an empty result */
     drop_fd(&sink->fd);
-    if (result == 0 && sink->draft && rename(sink->draft, sink->file) != 0) {
-        result = fail(ERR_OUTPUT, "%s: %s", sink->file, strerror(errno));
-    }
-    if (result != 0 && sink->draft) {
-        unlink(sink->draft);
-    }
+    result = sink->draft ? file_settle(sink->draft, sink->file, result) : result;
     free(sink->draft);
     return result;
 }

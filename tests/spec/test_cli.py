@@ -373,8 +373,14 @@ def test_result_that_cannot_be_written_does_not_stop_the_others(models, word, tm
     run = octavo("ocr", "-o", tmp_path, LETTER, word)
     assert run.returncode == 73
     assert len(error_lines(run)) == 1 and "letter.txt" in run.stderr
-    assert (tmp_path / "word.txt").exists()
-    assert not list(tmp_path.glob("*.part"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["letter.txt", "word.png", "word.txt"]
+
+
+def test_the_longest_name_that_a_file_may_have_is_written(models, word, tmp_path):
+    long = word.rename(tmp_path / f"{'x' * 251}.png")
+    run = octavo("ocr", "-f", "text,json", "-o", tmp_path / "out", long)  # .json has a byte too many
+    assert run.returncode == 73 and "File name too long" in run.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{'x' * 251}.txt"]
 
 
 # Engines and models

@@ -197,12 +197,17 @@ def test_result(server, letter, tmp_path):
     assert "one format is expected" in one_line(client(server.port, "result", "-f", "text,csv", letter), 64)
     assert not os.path.isfile("/dev/null")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["letter.json", "letter.zip"]
+    longest = tmp_path / ("x" * 255)
+    assert client(server.port, "result", "-o", longest, letter).returncode == 0
+    assert longest.read_text() == text.stdout
 
 
 def test_result_that_cannot_be_written_is_73(server, letter, tmp_path):
     assert "No such file or directory" in one_line(
         client(server.port, "result", "-o", tmp_path / "none" / "x", letter), 73)
     assert "No space left on device" in one_line(client(server.port, "result", "-o", "/dev/full", letter), 73)
+    assert "File name too long" in one_line(client(server.port, "result", "-o", tmp_path / ("x" * 256), letter), 73)
+    assert list(tmp_path.iterdir()) == []
     with open("/dev/full", "wb") as full:
         run = subprocess.run([BIN / "octavo", "result", letter], stdout=full, stderr=subprocess.PIPE, text=True,
                              timeout=60, check=False, env=PLAIN | {"OCTAVO_SERVER": address(server.port)})

@@ -219,6 +219,75 @@ static void a_file_is_read_up_to_a_limit(void **state) {
     free(path);
 }
 
+static void a_file_is_replaced_whatever_the_length_of_its_name(void **state) {
+    (void)state;
+    char folder[] = "/tmp/octavo-test-XXXXXX", name[257] = {0}, *text = NULL;
+    assert_non_null(mkdtemp(folder));
+    memset(name, 'x', 256);
+    char *path cleanup(drop_memory) = format("%s/%s", folder, name);
+    size_t length;
+    assert_int_equal(file_replace(path, "new", 3), ERR_OUTPUT);
+    assert_non_null(strstr(error_detail(), "File name too long"));
+    assert_int_equal(rmdir(folder), 0); /* nothing is left */
+    assert_int_equal(mkdir(folder, 0700), 0);
+    path[strlen(path) - 1] = '\0'; /* 255 bytes */
+    assert_int_equal(file_replace(path, "old", 3), 0);
+    assert_int_equal(file_replace(path, "new", 3), 0);
+    assert_int_equal(file_read_path(path, 3, &text, &length), 0);
+    assert_string_equal(text, "new");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+    free(text);
+}
+
+static void a_draft_takes_the_place_of_its_file_or_is_gone(void **state) {
+    (void)state;
+    char folder[] = "/tmp/octavo-test-XXXXXX", *drafts[2], *last = NULL;
+    assert_non_null(mkdtemp(folder));
+    char *path cleanup(drop_memory) = format("%s/file.txt", folder);
+    int fds[2];
+    for (size_t i = 0; i < 2; i++) { /* at once, as two threads might */
+        assert_int_equal(file_draft(path, &drafts[i], &fds[i]), 0);
+        close(fds[i]);
+    }
+    assert_string_not_equal(drafts[0], drafts[1]);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(file_settle(drafts[0], path, 0), 0);
+    assert_int_equal(file_settle(drafts[1], path, ERR_CORRUPT), ERR_CORRUPT);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(file_draft(path, &last, &fds[0]), 0);
+    close(fds[0]);
+    assert_int_equal(file_settle(last, path, 0), ERR_OUTPUT); /* a folder is there */
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(folder), 0); /* no draft is left */
+    free(drafts[0]);
+    free(drafts[1]);
+    free(last);
+}
+
+static void a_draft_spares_those_that_others_have_left(void **state) {
+    (void)state;
+    char folder[] = "/tmp/octavo-test-XXXXXX", *first = NULL, *second = NULL;
+    assert_non_null(mkdtemp(folder));
+    char *path cleanup(drop_memory) = format("%s/file.txt", folder);
+    int fd;
+    unsigned number;
+    assert_int_equal(file_draft(path, &first, &fd), 0);
+    close(fd);
+    assert_int_equal(sscanf(strrchr(first, '-'), "-%u", &number), 1);
+    char *next cleanup(drop_memory) =
+        format("%.*s-%u", (int)(strrchr(first, '-') - first), first, number + 1); /* of a process with our number */
+    assert_int_equal(rename(first, next), 0);
+    assert_int_equal(file_draft(path, &second, &fd), 0);
+    close(fd);
+    assert_string_not_equal(second, next);
+    assert_int_equal(access(next, F_OK), 0);
+    assert_int_equal(scratch_remove(folder), 0);
+    free(first);
+    free(second);
+}
+
 static void a_digest_is_sha256(void **state) {
     (void)state;
     char text[DIGEST_BYTES];
@@ -292,6 +361,9 @@ int main(void) {
         cmocka_unit_test(hmacs_are_those_of_rfc_4231),
         cmocka_unit_test(times_are_told_in_utc),
         cmocka_unit_test(folders_are_made_with_their_parents),
+        cmocka_unit_test(a_file_is_replaced_whatever_the_length_of_its_name),
+        cmocka_unit_test(a_draft_takes_the_place_of_its_file_or_is_gone),
+        cmocka_unit_test(a_draft_spares_those_that_others_have_left),
         cmocka_unit_test(every_error_has_words),
         cmocka_unit_test(a_detail_may_quote_the_one_before),
         cmocka_unit_test(an_overflowing_size_is_refused),
