@@ -190,8 +190,18 @@ static int open_file(struct upload *upload, struct document *document) {
     return result;
 }
 
+/*
+ * libmicrohttpd tells the begin of a part twice where only the first bytes of its contents, four at most, have come
+ * with its head: of no bytes, and again with the first ones.
+ */
+static bool begins_again(const struct upload *upload, const struct http_part *part) {
+    const struct document *last = upload->count > 0 ? &upload->documents[upload->count - 1] : NULL;
+    return last && last->bytes == 0 && last->fd < 0 && part->length > 0;
+}
+
 static int take_document(struct upload *upload, const struct http_part *part) {
-    int result = part->offset == 0 ? begin_document(upload, part->file_name) : 0;
+    bool begins = part->offset == 0 && !begins_again(upload, part);
+    int result = begins ? begin_document(upload, part->file_name) : 0;
     if (result != 0 || part->length == 0) {
         return result;
     }

@@ -100,6 +100,7 @@ struct http_counts {
     uint64_t cut;                  /* connections that were too slow */
     uint64_t uploads;              /* bodies on their way now */
     unsigned connections;          /* now */
+    unsigned answering;            /* of them, whose answer is on its way */
 };
 void http_read_counts(const struct http *http, struct http_counts *ret);
 

@@ -33,11 +33,17 @@ static void add_reason(struct json *reasons, int error, const char *detail) {
 /* The disk is tried here as well: where nothing is to be read, only clients would find out. */
 void runner_add_reasons(void *context, struct json *reasons) {
     const struct runner *runner = context;
-    int error = runner->draining || runner->trouble.error ? 0 : blobs_check(tasks_blobs(runner->tasks));
+    const struct trouble *trouble = &runner->trouble;
+    struct queue_place place;
+    int device;
+    /* Over its pause, with nothing to be tried on, it may be past: whoever asks before sending would never find out. */
+    bool tried = runner->directs.count > 0 || tasks_waiting(runner->tasks, &place, &device);
+    bool troubled = trouble->error && (clock_now() < trouble->resume_at || tried);
+    int error = runner->draining || troubled ? 0 : blobs_check(tasks_blobs(runner->tasks));
     if (runner->draining) {
         add_reason(reasons, ERR_DRAINING, "");
-    } else if (runner->trouble.error) {
-        add_reason(reasons, runner->trouble.error, runner->trouble.detail);
+    } else if (troubled) {
+        add_reason(reasons, trouble->error, trouble->detail);
     } else if (error != 0) {
         add_reason(reasons, error, error_detail());
     }

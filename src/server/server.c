@@ -45,6 +45,7 @@ struct server {
     struct callbacks *callbacks;
     struct fetches *fetches;
     int signal_fd;
+    unsigned connections;          /* at a time */
     int64_t drain_until, close_at; /* clock; 0: it is not draining, or not done yet */
     int64_t watchdog, watchdog_at; /* nanoseconds, 0: there is none; clock */
     bool orphans;                  /* some that have ended may have to be waited for */
@@ -243,6 +244,9 @@ static bool has_ended(struct server *server, int64_t now) {
         server->close_at = now + CLOSE_MILLISECONDS * MILLISECOND;
     }
     http_read_counts(server->http, &counts);
+    if (server->close_at > 0 && now >= server->close_at && counts.answering > 0 && now < server->drain_until) {
+        server->close_at = earlier(now + CLOSE_MILLISECONDS * MILLISECOND, server->drain_until);
+    }
     return server->close_at > 0 && (counts.connections == 0 || now >= server->close_at);
 }
 
@@ -255,7 +259,7 @@ static void tell_watchdog(struct server *server, int64_t now) {
 
 static void loop(struct server *server) {
     struct blobs *blobs = tasks_blobs(server->tasks);
-    size_t connections = (size_t)server->options->connections;
+    size_t connections = server->connections;
     size_t most = OWN_POLLED + HTTP_POLLED(connections) + POOL_POLLED(server->options->jobs);
     struct pollfd *polled cleanup(drop_memory) = alloc(most, sizeof(*polled));
     for (;;) {
@@ -317,7 +321,7 @@ static int open_http(struct server *server, int *listening) {
                                          .routes = api_routes,
                                          .tls = server->tls,
                                          .body_limit = server->options->max_upload,
-                                         .connections = (unsigned)server->options->connections,
+                                         .connections = server->connections,
                                          .send_seconds = server->options->send_timeout,
                                          .context = server->api,
                                          .retry_after = api_retry_after,
@@ -330,14 +334,22 @@ static int open_http(struct server *server, int *listening) {
     return result;
 }
 
-/* As many descriptors as connections may need; where that is not allowed, fewer can be served at a time. */
-static void raise_descriptors(const struct options *options) {
+/*
+ * As many descriptors as connections may need, each its own and its document's. Where that is not allowed, fewer are
+ * served at a time: the rest is for the processes that read, and the store.
+ */
+static unsigned raise_descriptors(const struct options *options) {
     struct rlimit limit;
-    rlim_t wanted = (rlim_t)options->connections + OTHER_DESCRIPTORS;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+    rlim_t connections = (rlim_t)options->connections, wanted = 2 * connections + OTHER_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return (unsigned)connections;
+    }
+    if (limit.rlim_cur < wanted) {
         limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    rlim_t spare = limit.rlim_cur > OTHER_DESCRIPTORS ? (limit.rlim_cur - OTHER_DESCRIPTORS) / 2 : 1;
+    return (unsigned)(connections < spare ? connections : spare > 0 ? spare : 1);
 }
 
 static int open_access(struct server *server) {
@@ -379,7 +391,7 @@ static int start(struct server *server) {
                                   .is_draining = is_draining,
                                   .add_reasons = runner_add_reasons};
     int listening cleanup(drop_fd) = -1;
-    raise_descriptors(options);
+    server->connections = raise_descriptors(options);
     umask(077);           /* documents are nobody else's business */
     open_signals(server); /* before the guard's thread begins */
     server->api = api_new(&host);

@@ -200,13 +200,17 @@ int blobs_read_made(struct blobs *blobs, enum made made, const char *id, int *re
 
 void blobs_remove_made(struct blobs *blobs, enum made made, const char *id) { unlinkat(blobs->made[made], id, 0); }
 
+void blobs_remove_all_made(struct blobs *blobs, const char *id) {
+    for (int i = MADE_NONE + 1; i < MADE_COUNT; i++) {
+        blobs_remove_made(blobs, (enum made)i, id);
+    }
+}
+
 void blobs_remove_document(struct blobs *blobs, const char *id) { unlinkat(blobs->documents, id, 0); }
 
 void blobs_remove(struct blobs *blobs, const char *id) {
     blobs_remove_document(blobs, id);
-    for (int i = MADE_NONE + 1; i < MADE_COUNT; i++) {
-        blobs_remove_made(blobs, (enum made)i, id);
-    }
+    blobs_remove_all_made(blobs, id);
     unlinkat(blobs->pages, id, 0);
 }
 

@@ -62,6 +62,7 @@ int blobs_new_made(struct blobs *blobs, enum made made, const char *id, int *ret
 int blobs_keep_made(struct blobs *blobs, enum made made, int fd);
 int blobs_read_made(struct blobs *blobs, enum made made, const char *id, int *ret_fd);
 void blobs_remove_made(struct blobs *blobs, enum made made, const char *id);
+void blobs_remove_all_made(struct blobs *blobs, const char *id);
 
 /* Removes a document that is not wanted any more; all that there is of a task. */
 void blobs_remove_document(struct blobs *blobs, const char *id);

@@ -89,6 +89,7 @@ int book_stop(struct tasks *tasks, struct task *task, enum task_state state, int
     }
     char id[ID_BYTES];
     memcpy(id, task->row.id, sizeof(id));
+    blobs_remove_all_made(tasks->blobs, id); /* half of it, or begun in a turn before */
     book_close(tasks, task);
     book_announce(tasks, id);
     return 0;

@@ -524,6 +524,17 @@ def test_no_place_for_the_pdf(tmp_path):
 
 # octavo serve
 
+def test_of_a_cancelled_task_there_is_none(tmp_path):
+    require_models()
+    with Server(tmp_path / "data") as server:
+        task = server.submit(scan(30), "?pdf=1&png=1&figures=1")
+        server.wait_until(task, lambda state: state["pages_done"] >= 1)
+        assert server.request("POST", f"/v1/tasks/{task}/cancel").status == 200
+        for kind in ("pdf", "png,zip"):
+            is_problem(server.get(f"/v1/tasks/{task}/result?format={kind}"), 404, "not_found")
+        assert not any(path.name == task for name in ("pdfs", "pictures", "figures") for path in (tmp_path / "data" / name).iterdir())
+
+
 def test_server_gives_what_was_asked_for(tmp_path, checked):
     require_models()
     with Server(tmp_path / "data") as server:

@@ -377,6 +377,20 @@ def test_body_must_tell_its_size_and_fit(shared):
     assert told.startswith(b"HTTP/1.1 413 ") and b"body_too_large" in told
 
 
+@pytest.mark.parametrize("first", [0, 1, 2, 3, 4, 5, 40])
+@pytest.mark.parametrize("address, status", [("/v1/tasks", b"201"), ("/v1/ocr?format=text", b"200")])
+def test_a_part_may_come_in_any_pieces(shared, address, status, first):
+    body, headers = multipart([("file", "a.pdf", pdf(1))])
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    cut = body.index(b"%PDF") + first
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=60) as client:
+        client.sendall(f"POST {address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n{head}\r\n"
+                       .encode() + body[:cut])
+        time.sleep(0.2)
+        client.sendall(body[cut:])
+        assert receive_all(client).startswith(b"HTTP/1.1 " + status)
+
+
 def test_upload_that_breaks_off_leaves_nothing(shared):
     before = documents(shared)
     with socket.create_connection(("127.0.0.1", shared.port)) as client:
@@ -628,6 +642,24 @@ def test_signal_drains(tmp_path, number):
         assert state["pages_done"] > 0 and server.wait_for_end(task)["state"] == "done"
         events = read_events(Lines(server.get(f"/v1/tasks/{task}/events").body))
         assert sorted(data["page"] for _, kind, data in events if kind == "page") == list(range(1, 41))
+
+
+def test_while_it_ends_answers_are_fetched_to_their_end(tmp_path):
+    with Server(tmp_path / "data", "--grace", 30) as server:
+        noise = random.Random(1).choices(range(244, 256), k=2000 * 2000)
+        task = server.submit(b"P5 2000 2000 255\n" + bytes(noise), "?png=1")
+        assert server.wait_for_end(task)["state"] == "done"
+        whole = server.get(f"/v1/tasks/{task}/result?format=png,zip").body
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(f"GET /v1/tasks/{task}/result?format=png,zip HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+            got = client.recv(4096)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(2)  # longer than it waits for connections that are idle
+            answer = got + receive_all(client)
+        assert len(whole) > 1000000 and answer.endswith(whole[-1000:])
+        assert server.wait() == 0
 
 
 def test_while_it_ends_nothing_new_is_taken(tmp_path):

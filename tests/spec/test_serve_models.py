@@ -262,6 +262,20 @@ def test_a_raster_that_cannot_be_started_is_tried_again(tmp_path):
         assert line.ask("GET", "/readyz")[0] == 200
 
 
+def test_it_is_ready_again_where_nothing_waits(tmp_path):
+    """Who asks before sending anything, as a load balancer does, would wait for ever."""
+    with Server(tmp_path / "data") as server:
+        line = Line(server)
+        line.ask("GET", "/readyz")
+        used = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+        before = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 2, before[1]))
+        assert line.ask("POST", "/v1/ocr", LETTER.read_bytes())[0] == 503
+        assert line.ask("GET", "/readyz")[0] == 503
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, before)
+        wait_for(lambda: line.ask("GET", "/readyz")[0] == 200, 40)
+
+
 def test_what_is_read_at_once_ends_trouble_too(tmp_path):
     with Server(tmp_path / "data", "--worker-idle", 600) as server:
         start_worker(server)

@@ -168,6 +168,7 @@ static enum MHD_Result send_answer(struct http_request *request) {
     struct http *http = request->http;
     http->counts.answers[request->status / 100 % 6]++;
     request->answered = true;
+    http->counts.answering++;
     if (http->quiet) {
         MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
@@ -236,6 +237,7 @@ static void show(const char *text, size_t most, char *ret) {
 
 static void tell_end(const struct http_request *request, bool complete) {
     const struct http_options *options = &request->http->options;
+    request->http->counts.answering -= request->answered;
     bool has_body = request->answered && strcmp(request->method, "HEAD") != 0;
     const struct http_end end = {.method = request->method,
                                  .path = request->path,
