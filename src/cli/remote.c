@@ -112,16 +112,22 @@ static void take_signal(struct remote *remote) {
     }
 }
 
-void remote_refuse(struct remote *remote, const char *what, int error) {
-    const struct json *problem = client_problem(remote->client);
+void remote_refuse_own(struct remote *remote, const char *what, int error) {
     note_status(remote, error_exit_status(error));
     if (error == ERR_INTERRUPTED) {
         take_signal(remote);
     }
+    terminal_error(what, 0, error, error_detail());
+}
+
+/* What interrupts may come after an answer, whose problem it does not tell. */
+void remote_refuse(struct remote *remote, const char *what, int error) {
+    const struct json *problem = error == ERR_INTERRUPTED ? NULL : client_problem(remote->client);
     if (!problem) {
-        terminal_error(what, 0, error, error_detail());
+        remote_refuse_own(remote, what, error);
         return;
     }
+    note_status(remote, error_exit_status(error));
     char *text cleanup(drop_memory) = problem_text(problem, client_retry_after(remote->client));
     terminal_note(what, 0, text);
 }

@@ -45,6 +45,9 @@ int remote_get(struct remote *remote, const char *path, const char *id, struct c
  */
 void remote_refuse(struct remote *remote, const char *what, int error);
 
+/* The same where the server was not asked: what it said before is of something else. */
+void remote_refuse_own(struct remote *remote, const char *what, int error);
+
 /* The same of a task that did not end well, by its "error". */
 void remote_tell_task(struct remote *remote, const struct json *task);
 

@@ -69,14 +69,11 @@ static int open_document(const char *file, struct client_body *ret) {
     return 0;
 }
 
-static int submit(struct remote *remote, const char *file, char **ret_id) {
-    struct client_body body = {.fd = -1};
+static int send_document(struct remote *remote, const char *file, const struct client_body *body, char **ret_id) {
     struct client_answer answer cleanup(client_answer_done) = {0};
     struct json *query cleanup(json_drop) = query_for(&remote->options, file);
-    const struct client_request request = {.method = "POST", .path = "/v1/tasks", .query = query, .body = &body};
-    int result = open_document(file, &body);
-    result = result ? result : client_ask(remote->client, &request, &answer);
-    drop_fd(&body.fd);
+    const struct client_request request = {.method = "POST", .path = "/v1/tasks", .query = query, .body = body};
+    int result = client_ask(remote->client, &request, &answer);
     const char *id = json_string(answer.json, "id");
     if (result == 0 && (!id || !*id)) {
         return fail(ERR_BAD_ANSWER, "it does not tell the id of the task");
@@ -87,14 +84,28 @@ static int submit(struct remote *remote, const char *file, char **ret_id) {
     return result;
 }
 
+/* A failure is told. */
+static int submit(struct remote *remote, const char *file, char **ret_id) {
+    struct client_body body = {.fd = -1};
+    int result = open_document(file, &body);
+    if (result != 0) {
+        remote_refuse_own(remote, file, result);
+        return result;
+    }
+    result = send_document(remote, file, &body, ret_id);
+    drop_fd(&body.fd);
+    if (result != 0) {
+        remote_refuse(remote, file, result);
+    }
+    return result;
+}
+
 /* Sends all; ret_ids has room for them, and they are NULL where there is none. */
 static int submit_all(struct remote *remote, char **ret_ids) {
     int result = 0, i = 0, count = remote->options.file_count;
     for (; i < count && !remote_is_over(result); i++) {
-        const char *file = remote->options.files[i];
-        result = submit(remote, file, &ret_ids[i]);
+        result = submit(remote, remote->options.files[i], &ret_ids[i]);
         if (result != 0) {
-            remote_refuse(remote, file, result);
             continue;
         }
         result = remote_print_line(remote, ret_ids[i]);

@@ -88,6 +88,18 @@ def test_nothing_submitted_is_the_status_of_why(server, tmp_path):
         f"octavo: {empty}: the file is empty; send the file again: its upload or copy was cut off\n")
 
 
+def test_each_file_is_told_its_own_reason(server, tmp_path):
+    """What the server has said of one is not said of the next, which it was not asked about."""
+    empty = tmp_path / "empty.pdf"
+    empty.touch()
+    run = client(server.port, "submit", empty, tmp_path / "missing.png", tmp_path)
+    assert run.returncode == 1 and run.stdout == ""
+    assert [line.split("; ")[0] for line in run.stderr.splitlines()] == [
+        f"octavo: {empty}: the file is empty",
+        f"octavo: {tmp_path}/missing.png: the file cannot be opened: No such file or directory",
+        f"octavo: {tmp_path}: the file cannot be opened: Is a directory"]
+
+
 def test_options_of_a_task_reach_the_server(server, tmp_path):
     book = tmp_path / "a +&\u00fc%.pdf"
     book.write_bytes(pdf(3))
