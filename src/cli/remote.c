@@ -28,12 +28,16 @@ static const char *setting(const char *flag, const char *variable, const char *p
     return flag ? flag : text && *text ? text : preset;
 }
 
+static const char *api_key(const struct remote *remote) {
+    return setting(remote->options.api_key, "OCTAVO_API_KEY", NULL);
+}
+
 static int open_client(struct remote *remote) {
     const struct options *options = &remote->options;
     remote->signal_fd = signals_open(taken, array_length(taken));
     const struct client_options conf = {
         .server = setting(options->server, "OCTAVO_SERVER", "http://127.0.0.1:8080"),
-        .api_key = setting(options->api_key, "OCTAVO_API_KEY", NULL),
+        .api_key = api_key(remote),
         .ca_file = setting(options->ca_file, "OCTAVO_CACERT", NULL),
         .stop = remote->signal_fd,
     };
@@ -92,17 +96,36 @@ static void note_status(struct remote *remote, int status) {
     remote->status = remote->status == 0 || remote->status == status ? status : 1;
 }
 
-/* "TITLE: DETAIL; ADVICE", as of our own errors; a member that is missing is left out. */
-static char *problem_text(const struct json *problem, int64_t retry_after) {
-    const char *detail = describe_text(problem, "detail", ""), *advice = describe_text(problem, "advice", "");
+/* What to do here, where the server tells it for those who speak HTTP themselves; NULL: what it says. */
+static const char *advice_here(int error) {
+    return error == ERR_UNAUTHORIZED ? "give one with OCTAVO_API_KEY or --api-key; whoever runs the server makes one "
+                                       "with `octavo key new`"
+                                     : NULL;
+}
+
+/* "TITLE: DETAIL; ADVICE", as of our own errors; a part that is missing, or NULL, is left out. */
+static char *problem_text(const struct json *problem, const char *detail, const char *advice, int64_t retry_after) {
     struct buffer text = {0};
     buffer_add_format(&text, "%.500s", describe_text(problem, "title", describe_text(problem, "code", "it failed")));
-    buffer_add_format(&text, "%s%.500s", *detail ? ": " : "", detail);
-    buffer_add_format(&text, "%s%.500s", *advice ? "; " : "", advice);
+    if (detail && *detail) {
+        buffer_add_format(&text, ": %.500s", detail);
+    }
+    if (advice && *advice) {
+        buffer_add_format(&text, "; %.500s", advice);
+    }
     if (retry_after > 0) {
         buffer_add_format(&text, " (%lld s)", (long long)retry_after);
     }
     return buffer_take(&text);
+}
+
+/* What the server tells about its refusal. Without a key, its detail would be how HTTP carries one. */
+static char *refusal_text(const struct remote *remote, int error) {
+    const struct json *problem = client_problem(remote->client);
+    const char *advice = advice_here(error), *detail = json_string(problem, "detail");
+    bool lacks_key = error == ERR_UNAUTHORIZED && !api_key(remote);
+    return problem_text(problem, lacks_key ? NULL : detail, advice ? advice : json_string(problem, "advice"),
+                        client_retry_after(remote->client));
 }
 
 static void take_signal(struct remote *remote) {
@@ -112,23 +135,30 @@ static void take_signal(struct remote *remote) {
     }
 }
 
-void remote_refuse_own(struct remote *remote, const char *what, int error) {
+/* Of a failure that no problem details tell; advice NULL: that of the error. */
+static void refuse(struct remote *remote, const char *what, int error, const char *advice) {
     note_status(remote, error_exit_status(error));
     if (error == ERR_INTERRUPTED) {
         take_signal(remote);
     }
-    terminal_error(what, 0, error, error_detail());
+    if (!advice) {
+        terminal_error(what, 0, error, error_detail());
+        return;
+    }
+    char *text cleanup(drop_memory) = format("%s: %s; %s", error_sentence(error), error_detail(), advice);
+    terminal_note(what, 0, text);
 }
+
+void remote_refuse_own(struct remote *remote, const char *what, int error) { refuse(remote, what, error, NULL); }
 
 /* What interrupts may come after an answer, whose problem it does not tell. */
 void remote_refuse(struct remote *remote, const char *what, int error) {
-    const struct json *problem = error == ERR_INTERRUPTED ? NULL : client_problem(remote->client);
-    if (!problem) {
-        remote_refuse_own(remote, what, error);
+    if (error == ERR_INTERRUPTED || !client_problem(remote->client)) {
+        refuse(remote, what, error, error == ERR_INTERRUPTED ? NULL : client_advice(remote->client));
         return;
     }
+    char *text cleanup(drop_memory) = refusal_text(remote, error);
     note_status(remote, error_exit_status(error));
-    char *text cleanup(drop_memory) = problem_text(problem, client_retry_after(remote->client));
     terminal_note(what, 0, text);
 }
 
@@ -136,7 +166,8 @@ void remote_tell_task(struct remote *remote, const struct json *task) {
     const struct json *error = json_at(task, "error");
     const char *state = describe_text(task, "state", "?");
     char *text cleanup(drop_memory) =
-        json_is_object(error) ? problem_text(error, 0) : format("the task is %.40s", state);
+        json_is_object(error) ? problem_text(error, json_string(error, "detail"), json_string(error, "advice"), 0)
+                              : format("the task is %.40s", state);
     int64_t page = json_int(error, "page", 0);
     note_status(remote, 1);
     terminal_note(describe_text(task, "name", describe_text(task, "id", NULL)),

@@ -62,6 +62,12 @@ void client_answer_done(struct client_answer *answer);
 /* Problem details of the last answer; NULL if it was none. Borrowed until the next request. */
 const struct json *client_problem(const struct client *client);
 
+/*
+ * What to do about the last failure, where it was one of the connection and the error's own advice is not to the point;
+ * NULL. Borrowed for ever.
+ */
+const char *client_advice(const struct client *client);
+
 /* Seconds after which the last answer asks to try again; 0 if it does not say. */
 int64_t client_retry_after(const struct client *client);
 

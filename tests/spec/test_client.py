@@ -149,8 +149,10 @@ def test_keys(models, tmp_path):
     with Server(tmp_path / "data", "--keys", path) as server:
         def ask(key, *arguments):
             return client(server.port, *arguments, environment={"OCTAVO_API_KEY": key})
-        assert "an API key is needed" in one_line(client(server.port, "submit", LETTER), 77)
-        assert "an API key is needed" in one_line(ask(full + "x", "list"), 77)
+        advice = ("give one with OCTAVO_API_KEY or --api-key; whoever runs the server makes one with `octavo key new`")
+        assert one_line(client(server.port, "list"), 77) == f"octavo: an API key is needed; {advice}\n"
+        assert one_line(ask(full + "x", "list"), 77) == (
+            f"octavo: an API key is needed: there is no such key; {advice}\n")
         assert "the API key does not allow this" in one_line(ask(reader, "submit", LETTER), 77)
         run = ask(full, "submit", "--wait", LETTER)
         assert (run.returncode, run.stderr) == (0, "")
@@ -537,13 +539,26 @@ def test_certificates(tmp_path):
     context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
     with Stranger(answer('{"tasks": [], "next": null}'), context) as stranger:
         there = f"https://127.0.0.1:{stranger.port}"
-        assert "the server cannot be reached: " in one_line(octavo("list", "--server", there, env=PLAIN), 69)
+        line = one_line(octavo("list", "--server", there, env=PLAIN), 69)
+        assert line.startswith("octavo: the server cannot be reached: ")
+        assert "; name certificates (PEM) that vouch for it with --cacert or OCTAVO_CACERT, and " in line
+        line = client(stranger.port, "list").stderr
+        assert line.endswith("; check --server or OCTAVO_SERVER: where TLS is spoken, the address begins with https://\n")
         assert stranger.asked == []
         run = octavo("list", "--server", there, "--cacert", tmp_path / "cert.pem", env=PLAIN)
         assert run.returncode == 0, run
         line = one_line(octavo("list", "--server", there, "--cacert", tmp_path / "none.pem", env=PLAIN), 66)
         assert f"--cacert {tmp_path}/none.pem: No such file or directory" in line
-        one_line(octavo("list", "--server", there, "--cacert", tmp_path / "key.pem", env=PLAIN), 69)
+        line = one_line(octavo("list", "--server", there, "--cacert", tmp_path / "key.pem", env=PLAIN), 69)
+        assert "with --cacert or OCTAVO_CACERT" in line
+
+
+def test_a_server_without_tls_is_told_from_one_with_it(server):
+    line = one_line(octavo("list", "--server", f"https://127.0.0.1:{server.port}", env=PLAIN), 69)
+    assert line.endswith("; if it speaks no TLS, write http:// in --server or OCTAVO_SERVER\n")
+    with Stranger(b"") as stranger:
+        assert "begins with https://" in one_line(client(stranger.port, "list"), 69)
+    assert "https" not in one_line(client(free_port(), "list"), 69)
 
 
 # top

@@ -35,6 +35,7 @@ struct client {
     size_t head_bytes;
     bool incomplete;
     struct buffer text;
+    const char *advice;
     int failed; /* by a function of ours, which has told why; 0 */
     char message[CURL_ERROR_SIZE];
 };
@@ -226,6 +227,27 @@ static bool is_passing(CURLcode code) {
            code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
 }
 
+/* What people can mend about it; NULL: nothing that would be known from the code. */
+static const char *advice_for(const struct client *client, CURLcode code) {
+    bool is_secret = url_is_https(client->server);
+    switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        return "name certificates (PEM) that vouch for it with --cacert or OCTAVO_CACERT, and the host by the name in "
+               "its "
+               "certificate";
+    case CURLE_SSL_CONNECT_ERROR:
+        return "if it speaks no TLS, write http:// in --server or OCTAVO_SERVER";
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* what is no HTTP, such as an alert of TLS */
+        return is_secret ? NULL
+                         : "check --server or OCTAVO_SERVER: where TLS is spoken, the address begins with https://";
+    default:
+        return NULL;
+    }
+}
+
 static int end_of_transfer(struct client *client) {
     int left;
     const CURLMsg *message = curl_multi_info_read(client->multi, &left);
@@ -234,6 +256,7 @@ static int end_of_transfer(struct client *client) {
     if (client->failed != 0 || code == CURLE_OK) {
         return client->failed;
     }
+    client->advice = advice_for(client, code);
     return fail(is_passing(code)              ? ERR_UNREACHABLE
                 : code == CURLE_OUT_OF_MEMORY ? ERR_NO_MEMORY
                                               : ERR_BAD_ANSWER,
@@ -298,6 +321,7 @@ int client_ask(struct client *client, const struct client_request *request, stru
     client->head_bytes = 0;
     client->incomplete = false;
     client->failed = 0;
+    client->advice = NULL;
     *client->message = '\0';
     CURLU *url = url_of(client, request);
     set_up(client, url);
@@ -314,5 +338,7 @@ void client_answer_done(struct client_answer *answer) {
 }
 
 const struct json *client_problem(const struct client *client) { return client->problem; }
+
+const char *client_advice(const struct client *client) { return client->advice; }
 
 int64_t client_retry_after(const struct client *client) { return client->retry_after; }

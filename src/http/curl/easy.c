@@ -26,13 +26,16 @@ long easy_status(CURL *easy) {
 
 bool easy_is_success(CURL *easy) { return easy_status(easy) / 100 == 2; }
 
-bool url_is_http(CURLU *url) {
+static bool is_of(CURLU *url, const char *wanted) {
     char *scheme = NULL;
-    bool is = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-              (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    bool is = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && strcmp(scheme, wanted) == 0;
     curl_free(scheme);
     return is;
 }
+
+bool url_is_https(CURLU *url) { return is_of(url, "https"); }
+
+bool url_is_http(CURLU *url) { return is_of(url, "http") || url_is_https(url); }
 
 bool url_has(CURLU *url, CURLUPart part) {
     char *text = NULL;

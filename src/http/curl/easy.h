@@ -18,8 +18,9 @@ void easy_set_manners(CURL *easy);
 long easy_status(CURL *easy);
 bool easy_is_success(CURL *easy);
 
-/* Whether an address is one of http or https; whether it has this part. */
+/* Whether an address is one of http or https; of the latter; whether it has this part. */
 bool url_is_http(CURLU *url);
+bool url_is_https(CURLU *url);
 bool url_has(CURLU *url, CURLUPart part);
 
 #endif
