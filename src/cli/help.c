@@ -24,8 +24,9 @@ const struct command commands[] = {
      "Prints id and state of each, one a line. A server that is lost is tried again.\n"},
     {"status", FOR_STATUS, command_status, "octavo status [OPTION]... ID", "what is known of a task", ""},
     {"result", FOR_RESULT, command_result, "octavo result [OPTION]... ID", "the result of a task that has ended", ""},
-    {"cancel", FOR_CANCEL, command_cancel, "octavo cancel [OPTION]... ID...", "ends tasks",
-     "Prints id and state of each, one a line. What is complete is kept.\n"},
+    {"cancel", FOR_CANCEL, command_cancel, "octavo cancel [OPTION]... ID...", "ends tasks, or removes them",
+     "Prints id and state of each, one a line. What is complete is kept,\n"
+     "unless they are deleted.\n"},
     {"list", FOR_LIST, command_list, "octavo list [OPTION]...", "the tasks of a server, newest first", ""},
     {"top", FOR_TOP, command_top, "octavo top [OPTION]...", "how a server stands: memory, pool, tasks, models",
      "On a terminal again every second, until q or ^C.\n"},

@@ -98,9 +98,16 @@ static void note_status(struct remote *remote, int status) {
 
 /* What to do here, where the server tells it for those who speak HTTP themselves; NULL: what it says. */
 static const char *advice_here(int error) {
-    return error == ERR_UNAUTHORIZED ? "give one with OCTAVO_API_KEY or --api-key; whoever runs the server makes one "
-                                       "with `octavo key new`"
-                                     : NULL;
+    switch (error) {
+    case ERR_UNAUTHORIZED:
+        return "give one with OCTAVO_API_KEY or --api-key; whoever runs the server makes one with `octavo key new`";
+    case ERR_NOT_READY:
+        return "`octavo wait` waits for the end of the task";
+    case ERR_TASK_OVER:
+        return "`octavo result` fetches its result, `octavo cancel --delete` removes it";
+    default:
+        return NULL;
+    }
 }
 
 /* "TITLE: DETAIL; ADVICE", as of our own errors; a part that is missing, or NULL, is left out. */

@@ -33,6 +33,11 @@ static int read_wish(const struct options *options, struct wish *wish) {
 
 static const char *contradiction(const struct options *options) {
     struct wish wish cleanup(wish_done) = {0};
+    for (int i = 0; i < options->file_count; i++) {
+        if (strcmp(options->files[i], "-") == 0) {
+            return "\"-\": standard input cannot be sent; write it to a FILE, or read it with `octavo ocr -`";
+        }
+    }
     if (read_wish(options, &wish) != 0) {
         return error_detail();
     }

@@ -87,18 +87,22 @@ int command_status(int argc, char **argv) {
     return remote_status(&remote);
 }
 
-/* cancel */
+/* cancel, which removes, too */
 
 static int cancel(struct remote *remote, const char *id) {
+    static const struct client_request cancelling = {.method = "POST", .path = "/v1/tasks/{id}/cancel"};
+    static const struct client_request removing = {.method = "DELETE", .path = "/v1/tasks/{id}", .is_text = true};
     struct client_answer answer cleanup(client_answer_done) = {0};
-    const struct client_request request = {.method = "POST", .path = "/v1/tasks/{id}/cancel", .id = id};
+    struct client_request request = remote->options.remove ? removing : cancelling;
+    request.id = id;
     int result = client_ask(remote->client, &request, &answer);
     if (result != 0) {
         remote_refuse(remote, id, result);
         return result;
     }
     remote->some_done = true;
-    char *line cleanup(drop_memory) = format("%s %s", id, describe_text(answer.json, "state", "?"));
+    const char *state = remote->options.remove ? "deleted" : describe_text(answer.json, "state", "?");
+    char *line cleanup(drop_memory) = format("%s %s", id, state);
     return remote_print_line(remote, line);
 }
 

@@ -38,12 +38,12 @@ struct client_body {
 };
 
 struct client_request {
-    const char *method;             /* "GET", "POST" */
+    const char *method;             /* "GET", "POST", "DELETE" */
     const char *path, *id;          /* "/v1/tasks/{id}": {id} stands for id, whatever that is */
     const struct json *query;       /* object of strings and numbers; NULL: none */
     const struct client_body *body; /* NULL: none */
     int64_t patience;               /* seconds in which nothing may come or go; 0: a usual time */
-    bool is_text;                   /* the answer is text, else JSON */
+    bool is_text;                   /* the answer is text, or none, else JSON */
     /* Takes the answer of a success instead, as it comes, whatever it is. A failure ends the request with it. */
     int (*receive)(void *context, const char *bytes, size_t length);
     void *context;

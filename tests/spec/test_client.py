@@ -122,6 +122,7 @@ def test_options_of_a_task_reach_the_server(server, tmp_path):
     (["submit", "--priority", "11", "x"], 'priority: "11" is no whole number from -10 to 10'),
     (["submit", "--pages", "0", "x"], "pages: page numbers from 1 are expected"),
     (["submit", "--key", "k", "x", "y"], "--name and --key are for one FILE"),
+    (["submit", "x", "-"], '"-": standard input cannot be sent; write it to a FILE, or read it with `octavo ocr -`'),
     (["wait"], "an ID is missing"),
     (["cancel", "x", ""], "an ID must not be empty"),
     (["status", "x", "y"], "one ID is expected"),
@@ -245,15 +246,30 @@ def test_result_that_is_not_complete_is_written_and_told(server, tmp_path):
     task = client(server.port, "submit", book).stdout.strip()
     server.wait_until(task, lambda state: state["pages_done"] > 0)
     line = one_line(client(server.port, "result", task), 1)
-    assert line.startswith(f"octavo: {task}: the result is not there yet: the task is running")
+    assert line == (f"octavo: {task}: the result is not there yet: the task is running; "
+                    "`octavo wait` waits for the end of the task\n")
     run = client(server.port, "cancel", task)
     assert (run.returncode, run.stdout, run.stderr) == (0, f"{task} cancelled\n", "")
     run = client(server.port, "result", task)
     assert run.returncode == 1 and "Pagenumber1" in run.stdout.replace(" ", "")
     assert run.stderr == f"octavo: pages are missing; `octavo status {task}` says why\n"
-    assert "the task has ended already" in one_line(client(server.port, "cancel", task), 1)
+    assert one_line(client(server.port, "cancel", task), 1) == (
+        f"octavo: {task}: the task has ended already: it is cancelled; "
+        "`octavo result` fetches its result, `octavo cancel --delete` removes it\n")
     run = client(server.port, "wait", task)
     assert (run.returncode, run.stdout) == (1, f"{task} cancelled\n") and "cancelled" in run.stderr
+
+
+def test_cancel_can_remove_tasks(server, tmp_path):
+    book = tmp_path / "book.pdf"
+    book.write_bytes(pdf(400))
+    done = client(server.port, "submit", "--wait", LETTER).stdout.strip()
+    running = client(server.port, "submit", book).stdout.strip()
+    run = client(server.port, "cancel", "--delete", done, "x", running)
+    assert run.returncode == 1 and run.stdout == f"{done} deleted\n{running} deleted\n"
+    assert run.stderr.startswith("octavo: x: there is no such thing")
+    for task in (done, running):
+        assert "there is no such thing" in one_line(client(server.port, "status", task), 1)
 
 
 # The server is not there, ends, comes back

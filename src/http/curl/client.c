@@ -180,9 +180,12 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
 
 /* A request */
 
-static void set_body(struct client *client) {
+static void set_method(struct client *client) {
     const struct client_request *request = client->request;
     CURL *easy = client->easy;
+    if (strcmp(request->method, "DELETE") == 0) {
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    }
     if (strcmp(request->method, "POST") != 0) {
         return;
     }
@@ -216,7 +219,7 @@ static void set_up(struct client *client, CURLU *url) {
     if (client->ca_file) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
     }
-    set_body(client);
+    set_method(client);
 }
 
 /* Trying again may help. */
