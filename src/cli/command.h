@@ -14,6 +14,9 @@ extern const struct command commands[]; /* the last has a NULL name */
 /* NULL if there is none of this name. */
 const struct command *command_find(const char *name);
 
+/* Runs it, as the one that this process is about: what is wrong with its command line is told with its help. */
+int command_run(const struct command *command, int argc, char **argv);
+
 int command_ocr(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_submit(int argc, char **argv);
@@ -42,7 +45,7 @@ int command_print(const char *text);
 /* Tells why nothing was done: the error and its detail. Returns its exit status. */
 int command_refuse(int error);
 
-/* Tells what is wrong with the command line of a command. Exit status 64. */
+/* Tells what is wrong with the command line, and which help has it right. Exit status 64. */
 int command_usage_error(const char *detail);
 
 #endif

@@ -49,6 +49,13 @@ const struct command commands[] = {
     {0},
 };
 
+static const struct command *running;
+
+int command_run(const struct command *command, int argc, char **argv) {
+    running = command;
+    return command->run(argc, argv);
+}
+
 const struct command *command_find(const char *name) {
     for (const struct command *command = commands; command->name; command++) {
         if (strcmp(command->name, name) == 0) {
@@ -79,12 +86,18 @@ int command_print(const char *text) {
 }
 
 int command_refuse(int error) {
+    if (error == ERR_USAGE) {
+        return command_usage_error(error_detail());
+    }
     terminal_error(NULL, 0, error, error_detail());
     return error_exit_status(error);
 }
 
 int command_usage_error(const char *detail) {
-    terminal_error(NULL, 0, ERR_USAGE, detail);
+    const char *name = running && running->options ? running->name : "";
+    char *text cleanup(drop_memory) =
+        format("%s: %s; see `octavo help%s%s`", error_sentence(ERR_USAGE), detail, *name ? " " : "", name);
+    terminal_note(NULL, 0, text);
     return error_exit_status(ERR_USAGE);
 }
 

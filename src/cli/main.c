@@ -37,5 +37,5 @@ int main(int argc, char **argv) {
         char *detail cleanup(drop_memory) = format("there is no command \"%s\"", name);
         return command_usage_error(detail);
     }
-    return command->run(argc - 1, argv + 1);
+    return command_run(command, argc - 1, argv + 1);
 }

@@ -116,7 +116,10 @@ char *option_expected(const struct option_row *row) {
 
 static int refuse(const struct option_row *row) {
     char *expected cleanup(drop_memory) = option_expected(row);
-    return fail(ERR_USAGE, "%s is expected%s", expected, row->kind == LIST ? ", several with commas" : "");
+    const char *form = row->kind == LIST   ? ", several with commas and no blanks"
+                       : row->kind == SIZE ? ", alone or with one of k, M, G, T behind it"
+                                           : "";
+    return fail(ERR_USAGE, "%s is expected%s", expected, form);
 }
 
 static int read_flag(const struct option_row *row, const char *text, bool *ret) {

@@ -23,7 +23,7 @@ static int split(const char *text, char **ret_host, char **ret_port) {
     bool bracketed = length > 2 && text[0] == '[' && text[length - 1] == ']';
     size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
     if (length == 0 || digits == 0 || digits > 5 || colon[1 + digits] || strtol(colon + 1, NULL, 10) > 65535) {
-        return fail(ERR_USAGE, "--listen %s: HOST:PORT is expected, as in 127.0.0.1:8080", text);
+        return fail(ERR_USAGE, "--listen %s: HOST:PORT is expected, PORT from 0 to 65535, as in 127.0.0.1:8080", text);
     }
     *ret_host = bracketed ? copy_bytes(text + 1, length - 2) : copy_bytes(text, length);
     *ret_port = copy_string(colon + 1);

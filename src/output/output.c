@@ -115,7 +115,8 @@ void output_page(const struct output *output, const struct page *page, bool word
 int selection_read(const char *formats, bool words, struct selection *ret) {
     struct selection selection = {.zip = options_list_has(formats, "zip"), .words = words};
     if (!options_list_is_of(formats, FORMAT_WORDS)) {
-        return fail(ERR_BAD_REQUEST, "format: \"%.80s\": %s is expected, several with commas", formats, FORMAT_WORDS);
+        return fail(ERR_BAD_REQUEST, "format: \"%.80s\": %s is expected, several with commas and no blanks", formats,
+                    FORMAT_WORDS);
     }
     for (const struct output *output = outputs; output->word; output++) {
         if (options_list_has(formats, output->word)) {

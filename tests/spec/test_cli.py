@@ -97,6 +97,9 @@ def test_help_of_a_command_fits_80_columns_and_agrees_with_the_documentation(com
     (["ocr", "--pages", "0", "a"], "--pages 0: page numbers from 1 are expected"),
     (["ocr", "--engine", "x", "a"], "--engine x: one of auto|openvino|onnxruntime|tesseract is expected"),
     (["ocr", "--memory", "lots", "a"], "--memory lots: a whole number from 1M to 1024T is expected"),
+    (["ocr", "--memory", "512MB", "a"], "is expected, alone or with one of k, M, G, T behind it"),
+    (["ocr", "-f", "text, json", "a"], "is expected, several with commas and no blanks"),
+    (["serve", "--listen", "127.0.0.1:99999"], "HOST:PORT is expected, PORT from 0 to 65535"),
     (["ocr", "--threads", "0", "a"], "--threads 0: a whole number from 1 to 256 is expected"),
     (["ocr", "--nonsense", "a"], "--nonsense: there is no such option"),
     (["ocr", "a", "--dpi"], "--dpi: N is missing after it"),
@@ -109,7 +112,8 @@ def test_usage_errors_are_one_clear_line_and_64(arguments, told):
     assert run.returncode == 64
     assert run.stdout == ""
     assert len(run.stderr.splitlines()) == 1
-    assert told in run.stderr and "octavo help" in run.stderr
+    named = arguments[0] if arguments and arguments[0] in OPTIONS_OF else None
+    assert told in run.stderr and run.stderr.endswith(f"; see `octavo help {named}`\n" if named else "; see `octavo help`\n")
 
 
 def test_terminal_as_standard_input_is_refused():

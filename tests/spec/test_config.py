@@ -99,7 +99,8 @@ def test_check_counts_what_is_set(file):
 
 @pytest.mark.parametrize("text, told", [
     ("limits:\n  pages: none\n", "2: limits.pages: none: a whole number from 1 to 1000000 is expected"),
-    ("memory.limit: 4GB\n", "1: memory.limit: 4GB: a whole number from 1M to 1024T is expected"),
+    ("memory.limit: 4GB\n", "1: memory.limit: 4GB: a whole number from 1M to 1024T is expected, alone or with one of k, M, G, T "
+     "behind it"),
     ("guard:\n  high: 101\n", "2: guard.high: 101: a number from 50 to 100 is expected"),
     ("engine: abacus\n", "1: engine: abacus: one of auto|openvino|onnxruntime|tesseract is expected"),
     ("limits:\n  page: 3\n", "2: limits.page: there is no such key; is limits.pages meant?"),

@@ -121,7 +121,7 @@ def test_formats_are_the_same_everywhere(shared):
     assert {one.split(";")[0] for one in types} | {"application/zip"} == set(described)
     for wrong in ("docx", "text,docx", "text,", ""):
         refused = is_problem(shared.get(f"/v1/tasks/{task}/result?format={wrong}"), 400, "bad_request")
-        assert refused == f'format: "{wrong}": {words[1]} is expected, several with commas'
+        assert refused == f'format: "{wrong}": {words[1]} is expected, several with commas and no blanks'
     assert "--format docx: " + words[1] + " is expected" in octavo("ocr", "-f", "docx", LETTER).stderr
 
 

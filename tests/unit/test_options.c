@@ -96,6 +96,8 @@ static void last_one_counts(void **state) {
     free(words);
 }
 
+#define BEHIND ", alone or with one of k, M, G, T behind it"
+
 static void wrong_ones_are_named(void **state) {
     (void)state;
     static const struct {
@@ -108,18 +110,18 @@ static void wrong_ones_are_named(void **state) {
         {"ocr --dpi 99999999999999999999", "--dpi 99999999999999999999: a whole number from 36 to 1200 is expected"},
         {"ocr --threads 0", "--threads 0: a whole number from 1 to 256 is expected"},
         {"ocr --threads -3", "--threads -3: a whole number from 1 to 256 is expected"},
-        {"ocr --memory 4X", "--memory 4X: a whole number from 1M to 1024T is expected"},
-        {"ocr --memory 4GB", "--memory 4GB: a whole number from 1M to 1024T is expected"},
-        {"ocr --memory 9999999T", "--memory 9999999T: a whole number from 1M to 1024T is expected"},
+        {"ocr --memory 4X", "--memory 4X: a whole number from 1M to 1024T is expected" BEHIND},
+        {"ocr --memory 4GB", "--memory 4GB: a whole number from 1M to 1024T is expected" BEHIND},
+        {"ocr --memory 9999999T", "--memory 9999999T: a whole number from 1M to 1024T is expected" BEHIND},
         {"ocr --engine abacus", "--engine abacus: one of auto|openvino|onnxruntime|tesseract is expected"},
         {"ocr --engine auto|openvino",
          "--engine auto|openvino: one of auto|openvino|onnxruntime|tesseract is expected"},
-        {"ocr -f odt",
-         "--format odt: text|json|markdown|html|hocr|alto|page|csv|xlsx|pdf|png|zip is expected, several with commas"},
+        {"ocr -f odt", "--format odt: text|json|markdown|html|hocr|alto|page|csv|xlsx|pdf|png|zip is expected, several "
+                       "with commas and no blanks"},
         {"ocr -f text,", "--format text,: text|json|markdown|html|hocr|alto|page|csv|xlsx|pdf|png|zip is expected, "
-                         "several with commas"},
-        {"ocr -f tex",
-         "--format tex: text|json|markdown|html|hocr|alto|page|csv|xlsx|pdf|png|zip is expected, several with commas"},
+                         "several with commas and no blanks"},
+        {"ocr -f tex", "--format tex: text|json|markdown|html|hocr|alto|page|csv|xlsx|pdf|png|zip is expected, several "
+                       "with commas and no blanks"},
         {"ocr --output=", "--output: DIR must not be empty"},
         {"ocr --pages 3-1", "--pages 3-1: page numbers from 1 are expected, as in 1-3,7 or 5- or -3"},
         {"ocr --nonsense", "--nonsense: there is no such option, or it is short for several"},
