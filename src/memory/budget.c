@@ -17,6 +17,11 @@ uint64_t budget_from(const struct memory_limits *limits, uint64_t configured, co
     return lowest > kept ? lowest - kept : 0;
 }
 
+uint64_t budget_limit(uint64_t budget, const struct reserve *reserve) {
+    uint64_t part = budget * reserve->percent / (100 - reserve->percent);
+    return budget + (part > reserve->least ? part : reserve->least);
+}
+
 uint64_t budget_read(struct probe *probe, uint64_t configured, const struct reserve *reserve) {
     struct memory_limits limits;
     probe_limits(probe, &limits);

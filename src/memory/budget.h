@@ -26,6 +26,9 @@ uint64_t budget_reserve(uint64_t limit, const struct reserve *reserve);
  */
 uint64_t budget_from(const struct memory_limits *limits, uint64_t configured, const struct reserve *reserve);
 
+/* The lowest limit whose budget is so many bytes, give or take one; for fewer than 100 percent. Pure; any thread. */
+uint64_t budget_limit(uint64_t budget, const struct reserve *reserve);
+
 /* The budget as it is now; cheap enough for every second. One thread at a time for each probe. */
 uint64_t budget_read(struct probe *probe, uint64_t configured, const struct reserve *reserve);
 

@@ -111,6 +111,6 @@ int plan_choose(const struct plan_costs *engines, size_t engine_count, int threa
         }
     }
     /* Rounded apart, so that the two never read alike. */
-    return fail(ERR_NO_MEMORY, "reading needs %.1f MB at the least, %.1f MB are available",
+    return fail(ERR_NO_MEMORY, "reading any page needs %.1f MB at the least, %.1f MB are available",
                 ceil((double)least / 1e5) / 10, floor((double)bytes / 1e5) / 10);
 }

@@ -117,8 +117,9 @@ static int open_core(struct pool *pool) {
     const uint64_t document = 12 * MEGABYTE; /* a raster, and a small page */
     if (admission_worker_bytes(pool->budget, core->baseline, document) <= 1) {
         uint64_t needed = core->baseline + (core->baseline / 3 > document ? core->baseline / 3 : document);
-        return fail(ERR_NO_MEMORY, "more than %llu bytes are needed, %llu are available", (unsigned long long)needed,
-                    (unsigned long long)pool->budget);
+        uint64_t limit = budget_limit(needed, &pool->conf.thresholds.reserve);
+        return fail(ERR_NO_MEMORY, "the limit must be more than %.1f MB for anything to start, reading needs more",
+                    (double)limit / 1e6);
     }
     return pool->conf.per_task ? 0 : watch_start(pool);
 }

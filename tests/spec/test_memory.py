@@ -168,6 +168,22 @@ def test_page_that_never_fits_is_refused_with_its_figures_and_the_others_are_rea
 
 
 @real
+def test_limit_in_which_nothing_can_be_read_is_refused_with_what_is_needed(tmp_path):
+    unlearned = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    advice = r"; raise --memory or free memory, or lower --dpi or --jobs\n"
+    run = octavo("ocr", "--memory", "1M", LETTER, env=unlearned)
+    told = re.fullmatch(r"octavo: there is not enough memory: the limit must be more than ([\d.]+) MB for anything to start, "
+                        r"reading needs more" + advice, run.stderr)
+    assert run.returncode == 1 and told, run.stderr
+    least = float(told[1])
+    assert 20 < least < 100
+    run = octavo("ocr", "--memory", f"{int(least * 1000) + 1000}k", LETTER, env=unlearned)
+    assert run.returncode == 1 and re.fullmatch(
+        r"octavo: there is not enough memory: reading any page needs [\d.]+ MB at the least, [\d.]+ MB are available"
+        + advice, run.stderr), run.stderr
+
+
+@real
 def test_page_that_would_never_fit_is_drawn_smaller(tmp_path):
     """69 MB at 150 dpi; the warning says what was done, and the words are read."""
     poster = tmp_path / "poster.pdf"

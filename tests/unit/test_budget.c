@@ -52,6 +52,19 @@ static void reserve_is_what_is_set(void **state) {
     assert_int_equal(budget_reserve(UINT64_MAX, &(struct reserve){.percent = 50}), UINT64_MAX / 2);
 }
 
+static void limit_of_a_budget_is_found(void **state) {
+    (void)state;
+    static const struct reserve reserves[] = {
+        {.percent = 4, .least = 16 * MB}, {.percent = 50, .least = MB}, {.percent = 1, .least = 600 * MB}};
+    for (size_t i = 0; i < array_length(reserves); i++) {
+        for (uint64_t budget = MB; budget < 4000 * MB; budget = budget * 3 + 1) {
+            const struct memory_limits limits = {.physical = budget_limit(budget, &reserves[i]), .cgroup = LIMIT_NONE};
+            uint64_t found = budget_from(&limits, 0, &reserves[i]);
+            assert_true(found + 1 >= budget && found <= budget + 1);
+        }
+    }
+}
+
 static void change_of_a_limit_is_seen(void **state) {
     (void)state;
     char root[] = "/tmp/octavo-test-budget-XXXXXX";
@@ -73,6 +86,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lowest_limit_less_the_reserve),
         cmocka_unit_test(reserve_is_what_is_set),
+        cmocka_unit_test(limit_of_a_budget_is_found),
         cmocka_unit_test(change_of_a_limit_is_seen),
     };
     return cmocka_run_group_tests_name("budget", tests, NULL, NULL);

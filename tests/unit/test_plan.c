@@ -231,7 +231,7 @@ static void no_plan_is_refused_with_figures(void **state) {
                                      .model = {{.weights = 10000000, .run = {90000000, 70000000, 70000000, 60000001}}}};
     struct plan plan = {.threads = 77};
     assert_int_equal(plan_choose(&large, 1, 2, 110000000, &plan), ERR_NO_MEMORY);
-    assert_string_equal(error_detail(), "reading needs 110.1 MB at the least, 110.0 MB are available");
+    assert_string_equal(error_detail(), "reading any page needs 110.1 MB at the least, 110.0 MB are available");
     assert_int_equal(plan.threads, 77); /* untouched */
     assert_int_equal(plan_choose(&large, 1, 2, 110000001, &plan), 0);
     assert_int_equal(plan_choose(engines, 2, 4, 164, &plan), ERR_NO_MEMORY);
