@@ -2,6 +2,8 @@
 #ifndef OCTAVO_CLI_COMMAND_H
 #define OCTAVO_CLI_COMMAND_H
 
+struct options;
+
 struct command {
     const char *name;
     int options;                         /* the FOR_ bit of table/options.def; 0: no options */
@@ -38,6 +40,10 @@ char *command_state_folder(const char *name);
 
 /* Processors that this process may use. */
 int command_processors(void);
+
+/* What to say of languages of Tesseract that are named (not the preset) and not installed; NULL if all are. Caller
+ * frees. */
+char *command_missing_language(const struct options *options);
 
 /* Prints to standard output. Exit status: 0, or 73 when that fails. */
 int command_print(const char *text);

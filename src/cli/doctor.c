@@ -101,14 +101,16 @@ static void add_gpus(const struct json *list, struct buffer *text) {
 /* The verdict */
 
 struct verdict {
-    int error;    /* 0: documents can be read */
-    char *engine; /* with which; NULL */
-    char *detail; /* why not; NULL */
+    int error;      /* 0: documents can be read */
+    char *engine;   /* with which; NULL */
+    char *detail;   /* why not; NULL */
+    char *language; /* what is missing of those that were named; NULL: nothing, or detail says it */
 };
 
 static void verdict_done(struct verdict *verdict) {
     free(verdict->engine);
     free(verdict->detail);
+    free(verdict->language);
 }
 
 static struct verdict try_worker(const struct options *options, struct json **ret_description) {
@@ -118,6 +120,7 @@ static struct verdict try_worker(const struct options *options, struct json **re
     verdict.error = verdict.error ? verdict.error : describe(&worker, options, ret_description);
     verdict.error = verdict.error ? verdict.error : describe_trial(&worker, options, &verdict.engine);
     verdict.detail = verdict.error ? copy_string(error_detail()) : NULL;
+    verdict.language = verdict.error ? NULL : command_missing_language(options);
     child_end(&worker, NULL);
     return verdict;
 }
@@ -128,12 +131,15 @@ static struct json *verdict_to_json(const struct verdict *verdict) {
     json_set_string(object, "engine", verdict->engine);
     json_set_string(object, "error", verdict->error ? error_word(verdict->error) : NULL);
     json_set_string(object, "detail", verdict->detail);
+    json_set_string(object, "language", verdict->language);
     return object;
 }
 
 static void add_verdict(const struct verdict *verdict, struct buffer *text) {
     if (verdict->error == 0) {
+        const char *language = verdict->language;
         buffer_add_format(text, "documents can be read, with %s\n", verdict->engine);
+        buffer_add_format(text, "%s%s", language ? language : "", language ? "\n" : "");
         return;
     }
     buffer_add_format(text, "documents cannot be read: %s", error_sentence(verdict->error));

@@ -8,9 +8,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "catalog/tessdata.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
-#include "conf/options.h"
+#include "conf/option.h"
+#include "conf/settings.h"
 
 const struct command commands[] = {
     {"ocr", FOR_OCR, command_ocr, "octavo ocr [OPTION]... FILE...", "the text of documents, in many formats",
@@ -75,6 +77,16 @@ char *command_state_folder(const char *name) {
 int command_processors(void) {
     cpu_set_t usable;
     return sched_getaffinity(0, sizeof(usable), &usable) == 0 ? CPU_COUNT(&usable) : 1;
+}
+
+char *command_missing_language(const struct options *options) {
+    bool named = options->origins[OPTION_INDEX_lang] > ORIGIN_PRESET;
+    if (!named || tessdata_ask(options->models, options->lang) != ERR_NO_MODEL) {
+        return NULL;
+    }
+    char *from cleanup(drop_memory) = settings_origin(options, &option_rows[OPTION_INDEX_lang]);
+    bool needed = strcmp(options->engine, "tesseract") == 0;
+    return format("%s: %s%s", from, error_detail(), needed ? "" : "; documents are read without it");
 }
 
 int command_print(const char *text) {

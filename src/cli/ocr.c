@@ -48,6 +48,15 @@ static const char *contradiction(const struct options *options) {
     return target_contradiction(options, options->output);
 }
 
+/* As an engine Tesseract refuses without it. */
+static void tell_missing_language(const struct options *options) {
+    bool told = options->quiet || strcmp(options->engine, "tesseract") == 0;
+    char *missing cleanup(drop_memory) = told ? NULL : command_missing_language(options);
+    if (missing) {
+        terminal_note(NULL, 0, missing);
+    }
+}
+
 static int read_files(const struct options *options, int64_t started) {
     struct session session;
     int result = session_run(&session, options, started);
@@ -82,5 +91,6 @@ int command_ocr(int argc, char **argv) {
         terminal_error(NULL, 0, ERR_OUTPUT, error_detail());
         return error_exit_status(ERR_OUTPUT);
     }
+    tell_missing_language(&options);
     return read_files(&options, started);
 }

@@ -35,6 +35,13 @@ static void open_log(const struct options *options) {
     log_set_format(json ? LOG_JSON : LOG_TEXT);
 }
 
+static void tell_missing_language(const struct options *options) {
+    char *missing cleanup(drop_memory) = command_missing_language(options);
+    if (missing) {
+        log_line(LOG_WARNING, "%s", missing);
+    }
+}
+
 int command_serve(int argc, char **argv) {
     struct options options cleanup(options_done) = {0};
     char *data cleanup(drop_memory) = command_state_folder("data"),
@@ -54,6 +61,7 @@ int command_serve(int argc, char **argv) {
         return command_usage_error("there is no home folder to keep data in: name one with --data");
     }
     open_log(&options);
+    tell_missing_language(&options);
     result = server_run(&options, &(struct server_source){.read = read_options, .context = &source});
     return result ? command_refuse(result) : 0;
 }

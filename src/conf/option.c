@@ -1,5 +1,6 @@
 #include "conf/option.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "table/formats.h"
+
+enum { MOST_LANGUAGES = 16 /* in one list */ };
 
 const struct option_row option_rows[OPTION_COUNT] = {
 #define OPTION(kind, symbol, name, letter, argument, low, high, preset, commands, key, reload, help)                   \
@@ -158,6 +161,27 @@ static int read_pages(const char *text, struct ranges *ret) {
     return result;
 }
 
+static bool is_language(const char *name, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (!isalnum((unsigned char)name[i]) && name[i] != '_' && name[i] != '-') {
+            return false;
+        }
+    }
+    return length > 0 && name[0] != '-';
+}
+
+int option_check_languages(const char *text) {
+    size_t count = 0;
+    for (const char *name = text; name; count++) {
+        size_t length = strcspn(name, "+");
+        if (!is_language(name, length) || count == MOST_LANGUAGES) {
+            return fail(ERR_USAGE, "it is no list of at most %d languages: eng or eng+deu is expected", MOST_LANGUAGES);
+        }
+        name = name[length] ? name + length + 1 : NULL;
+    }
+    return 0;
+}
+
 static int read_text(const struct option_row *row, const char *text, const char **ret) {
     if (row->kind == TEXT && !*text) {
         return fail(ERR_USAGE, "%s must not be empty", row->argument);
@@ -167,6 +191,9 @@ static int read_text(const struct option_row *row, const char *text, const char 
     }
     if (row->kind == LIST && !options_list_is_of(text, row->argument)) {
         return refuse(row);
+    }
+    if (strcmp(row->argument, "LANG+LANG") == 0 && option_check_languages(text) != 0) {
+        return ERR_USAGE;
     }
     *ret = text;
     return 0;

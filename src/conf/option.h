@@ -36,6 +36,9 @@ bool option_is_for(const struct option_row *row, int command);
  */
 int option_read(const struct option_row *row, const char *text, void *field);
 
+/* Whether text is a list of languages as Tesseract can have them, eng or eng+deu, installed or not. ERR_USAGE. */
+int option_check_languages(const char *text);
+
 /* The value as option_read() reads it; NULL if there is none. Caller frees. Not for LIST and PAGES. */
 char *option_text(const struct option_row *row, const struct options *options);
 

@@ -16,9 +16,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "catalog/tessdata.h"
 #include "engine/engine.h"
 #include "engine/library.h"
-#include "engine/tessdata.h"
 
 enum { MOST_SIDE = 32767 /* pixels: coordinates have 16 bits */, LEPTONICA_SILENT = 6 };
 

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "engine/tessdata.h"
+#include "catalog/tessdata.h"
 
 static void find(const struct places *places, struct tessdata *ret) {
     char *own cleanup(drop_memory) = format("%s/tessdata", places->models);

@@ -9,7 +9,7 @@ struct json;
 
 /*
  * The model that reads these languages ("eng+deu"), found in the folder tessdata of the models or where the system has
- * them (engine/tessdata.h). The caller calls languages_done(). ERR_USAGE, ERR_NO_MODEL.
+ * them (catalog/tessdata.h). The caller calls languages_done(). ERR_USAGE, ERR_NO_MODEL.
  */
 int languages_choose(const struct places *places, const char *languages, struct model_spec *ret);
 

@@ -99,13 +99,48 @@ def test_tables_take_its_lines():
 @pytest.mark.parametrize("languages, status, words", [
     ("eng+xyz", 69, 'has no language "xyz" in '),
     ("osd", 69, 'has no language "osd" in '),
-    ("eng+", 64, '"eng+" is no list of at most 16 languages'),
+    ("eng+", 64, "--lang eng+: it is no list of at most 16 languages: eng or eng+deu is expected"),
     ("../../../etc/passwd", 64, "is no list of at most 16 languages"),
 ])
 def test_languages_that_are_not_there(languages, status, words):
     run = tesseract("--lang", languages, LETTER)
     assert run.returncode == status and words in run.stderr and not run.stdout
     assert status != 69 or "only " in run.stderr and "eng" in run.stderr.split("only ")[1]
+
+
+MISSING = 'Tesseract has no language "xyz" in '
+NAMED = [(["--lang", "eng+xyz"], {}, "--lang"), ([], {"OCTAVO_TESSERACT_LANGUAGES": "xyz"}, "OCTAVO_TESSERACT_LANGUAGES")]
+
+
+@pytest.mark.parametrize("arguments, variables, name", NAMED, ids=["flag", "environment"])
+def test_a_language_that_is_named_and_missing_is_told(arguments, variables, name):
+    require_models()
+    environment = {**os.environ, **variables}
+    run = octavo("ocr", *arguments, LETTER, env=environment)
+    assert run.returncode == 0 and "Little Dolphin" in run.stdout
+    assert run.stderr.startswith(f"octavo: {name}: {MISSING}") and run.stderr.count("\n") == 1
+    assert run.stderr.endswith(": install it, or take one of them; documents are read without it\n")
+    assert not octavo("ocr", "-q", *arguments, LETTER, env=environment).stderr
+    run = octavo("doctor", *arguments, env=environment)
+    assert run.returncode == 0 and run.stdout.splitlines()[-1].startswith(f"{name}: {MISSING}")
+    told = json.loads(octavo("doctor", "--json", *arguments, env=environment).stdout)["verdict"]
+    assert told["ready"] and told["language"].startswith(f"{name}: {MISSING}")
+
+
+def test_the_preset_language_may_be_missing(tmp_path):
+    require_models()
+    environment = {**os.environ, "TESSDATA_PREFIX": str(tmp_path)}
+    assert not octavo("ocr", LETTER, env=environment).stderr
+    run = octavo("ocr", "--lang", "eng", LETTER, env=environment)
+    assert run.stderr.startswith("octavo: --lang: Tesseract has no language data: install that of "), run.stderr
+
+
+def test_a_server_tells_what_language_is_missing(tmp_path):
+    with Server(tmp_path, "--lang", "xyz") as server:
+        assert server.get("/healthz").status == 200
+    lines = [json.loads(line) for line in server.log]
+    told = [line["level"] for line in lines if line["message"].startswith("--lang: " + MISSING)]
+    assert told == ["warning"], server.log
 
 
 def test_without_language_data(tmp_path):

@@ -116,6 +116,8 @@ static void wrong_ones_are_named(void **state) {
         {"ocr --engine abacus", "--engine abacus: one of auto|openvino|onnxruntime|tesseract is expected"},
         {"ocr --engine auto|openvino",
          "--engine auto|openvino: one of auto|openvino|onnxruntime|tesseract is expected"},
+        {"ocr --lang eng+", "--lang eng+: it is no list of at most 16 languages: eng or eng+deu is expected"},
+        {"ocr --lang eng,deu", "--lang eng,deu: it is no list of at most 16 languages: eng or eng+deu is expected"},
         {"ocr -f odt", "--format odt: text|json|markdown|html|hocr|alto|page|csv|xlsx|pdf|png|zip is expected, several "
                        "with commas and no blanks"},
         {"ocr -f text,", "--format text,: text|json|markdown|html|hocr|alto|page|csv|xlsx|pdf|png|zip is expected, "

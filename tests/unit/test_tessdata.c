@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "engine/tessdata.h"
+#include "catalog/tessdata.h"
 
 #include <cmocka.h>
 

@@ -2,8 +2,8 @@
  * Tesseract's language files, FOLDER/LANGUAGE.traineddata: where they are, which there are. No library is needed for
  * that. Any thread.
  */
-#ifndef OCTAVO_ENGINE_TESSDATA_H
-#define OCTAVO_ENGINE_TESSDATA_H
+#ifndef OCTAVO_CATALOG_TESSDATA_H
+#define OCTAVO_CATALOG_TESSDATA_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -31,5 +31,8 @@ void tessdata_done(struct tessdata *data);
  * list of names), ERR_NO_MODEL naming what is missing and what there is.
  */
 int tessdata_check(const struct tessdata *data, const char *wish, uint64_t *ret_bytes);
+
+/* The same of what there is beside models, the folder as places_find() takes it. Also ERR_INTERNAL. */
+int tessdata_ask(const char *models, const char *wish);
 
 #endif

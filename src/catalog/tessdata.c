@@ -1,6 +1,5 @@
-#include "engine/tessdata.h"
+#include "catalog/tessdata.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,9 +9,10 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "catalog/places.h"
+#include "conf/option.h"
 
 #define SUFFIX ".traineddata"
-enum { MOST_LANGUAGES = 16 /* of a wish */ };
 
 /* Debian, Fedora, Arch and openSUSE; built from source. */
 static const char *const usual[] = {"/usr/share/tesseract-ocr/5/tessdata", "/usr/share/tesseract/tessdata",
@@ -92,15 +92,6 @@ void tessdata_done(struct tessdata *data) {
     *data = (struct tessdata){0};
 }
 
-static bool is_name(const char *name, size_t length) {
-    for (size_t i = 0; i < length; i++) {
-        if (!isalnum((unsigned char)name[i]) && name[i] != '_' && name[i] != '-') {
-            return false;
-        }
-    }
-    return length > 0 && name[0] != '-';
-}
-
 static const uint64_t *find_language(const struct tessdata *data, const char *name, size_t length) {
     for (size_t i = 0; i < data->count; i++) {
         if (strlen(data->languages[i]) == length && strncmp(data->languages[i], name, length) == 0) {
@@ -126,14 +117,9 @@ static int refuse(const struct tessdata *data, const char *name, size_t length) 
 
 int tessdata_check(const struct tessdata *data, const char *wish, uint64_t *ret_bytes) {
     uint64_t bytes = 0;
-    size_t count = 0;
-    for (const char *name = wish; name; count++) {
-        size_t length = strcspn(name, "+");
-        if (!is_name(name, length) || count == MOST_LANGUAGES) {
-            return fail(ERR_USAGE, "\"%.64s\" is no list of at most %d languages: eng or eng+deu is expected", wish,
-                        MOST_LANGUAGES);
-        }
-        name = name[length] ? name + length + 1 : NULL;
+    int result = option_check_languages(wish);
+    if (result != 0) {
+        return result;
     }
     for (const char *name = wish; name;) {
         size_t length = strcspn(name, "+");
@@ -146,4 +132,17 @@ int tessdata_check(const struct tessdata *data, const char *wish, uint64_t *ret_
     }
     *ret_bytes = bytes;
     return 0;
+}
+
+int tessdata_ask(const char *models, const char *wish) {
+    struct places places cleanup(places_done) = {0};
+    struct tessdata data cleanup(tessdata_done) = {0};
+    uint64_t bytes;
+    int result = places_find(models, &places);
+    if (result != 0) {
+        return result;
+    }
+    char *own cleanup(drop_memory) = format("%s/tessdata", places.models);
+    tessdata_find(own, &data);
+    return tessdata_check(&data, wish, &bytes);
 }
