@@ -16,6 +16,7 @@
 #include "cli/signals.h"
 #include "cli/target.h"
 #include "cli/terminal.h"
+#include "cli/warnings.h"
 #include "output/output.h"
 #include "pool/settings.h"
 
@@ -65,15 +66,6 @@ static void tell_end(const struct session *session, const struct job *job) {
     }
 }
 
-static void tell_page_warnings(const struct job *job) {
-    for (size_t i = 0; i < job->result.page_count; i++) {
-        const struct page *page = &job->result.pages[i];
-        for (size_t k = 0; k < page->warning_count; k++) {
-            terminal_note(job->file, page->number, page->warnings[k]);
-        }
-    }
-}
-
 static void note_status(struct session *session, int error) {
     int status = error_exit_status(error);
     session->statuses_differ = session->statuses_differ || (session->status && status != session->status);
@@ -83,8 +75,8 @@ static void note_status(struct session *session, int error) {
 
 /* Writes the job's result, as far as there is one, and tells how it ended. The job is gone afterwards. */
 static void deliver(struct session *session, struct job *job) {
-    if (session->options->verbose) {
-        tell_page_warnings(job);
+    if (!session->options->quiet) {
+        warnings_tell(job, session->options->verbose);
     }
     if (job->result.page_count > 0) {
         int result = target_write(session->options, job->owner, job);

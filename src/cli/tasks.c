@@ -62,6 +62,9 @@ static int print_task(struct remote *remote, const struct json *task) {
     if (json_is_object(json_at(task, "error"))) {
         add_error(&columns, json_at(task, "error"));
     }
+    for (const struct json *one = json_first(json_at(task, "warnings")); one; one = json_next(one)) {
+        add_member(&columns, "warning", json_as_string(one) ? json_as_string(one) : "?");
+    }
     columns_write(&columns, &text);
     return remote_print(remote, text.data ? text.data : "");
 }

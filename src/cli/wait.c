@@ -79,7 +79,16 @@ int wait_for(struct wait *wait, const char *id, struct json **ret) {
     }
 }
 
+static void tell_warnings(const struct json *task) {
+    const char *name = describe_text(task, "name", describe_text(task, "id", NULL));
+    for (const struct json *one = json_first(json_at(task, "warnings")); one; one = json_next(one)) {
+        char *text cleanup(drop_memory) = format("%.500s", json_as_string(one) ? json_as_string(one) : "?");
+        terminal_note(name, 0, text);
+    }
+}
+
 void wait_take_end(struct wait *wait, const struct json *task) {
+    tell_warnings(task);
     if (strcmp(json_string(task, "state"), task_state_word(TASK_DONE)) == 0) {
         wait->remote->some_done = true;
     } else {

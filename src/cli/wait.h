@@ -13,7 +13,7 @@ struct wait {
 /* Waits for the end of a task, of which *ret tells; the caller drops it. What client_ask() fails with. */
 int wait_for(struct wait *wait, const char *id, struct json **ret);
 
-/* Notes and tells how a task has ended, unless it is done. */
+/* Tells the warnings of a task that has ended; notes and tells how it has ended, unless it is done. */
 void wait_take_end(struct wait *wait, const struct json *task);
 
 #endif

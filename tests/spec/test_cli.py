@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from octavo import BIN, LETTER, ROOT, octavo, pdf, png, require_models, schema, tiff
+from paper import pdf_of
 
 OPTIONS_OF = {"ocr": "## octavo ocr", "serve": "## octavo serve", "doctor": "## octavo doctor",
               "models": "## octavo models", "config": "## octavo config",
@@ -451,6 +452,36 @@ def test_quiet_and_verbose(models, word):
     assert octavo("ocr", "-q", word).stderr == ""
     assert re.fullmatch(rf"octavo: {word}: 1 of 1 pages in \d+\.\d+ s\noctavo: the ledger is balanced: [^\n]*\n",
                         octavo("ocr", "-v", word).stderr)
+
+
+def test_warnings_of_pages_are_told(models, tmp_path):
+    large = tmp_path / "large.pdf"
+    large.write_bytes(pdf(3))
+    arguments = ["ocr", "--layout", "off", "--max-pixels", "200k", "-f", "json", large]
+    run = octavo(*arguments)
+    warning = json.loads(run.stdout)["pages"][0]["warnings"][0]
+    assert re.fullmatch(r"drawn at [0-9.]+ dpi instead of 150: the page is very large", warning)
+    assert run.returncode == 0 and run.stderr == f"octavo: {large}: page 1: {warning} (and 2 more pages)\n"
+    assert octavo(*arguments, "-q").stderr == ""
+    told = [line for line in octavo(*arguments, "-v").stderr.splitlines() if "very large" in line]
+    assert told == [f"octavo: {large}: page {number}: {warning}" for number in (1, 2, 3)]
+
+
+def test_warnings_that_differ_in_numbers_are_one(models, tmp_path):
+    book = tmp_path / "book.pdf"
+    book.write_bytes(pdf(2).replace(b"[0 0 400 200]", b"[0 0 800 400]", 1))
+    run = octavo("ocr", "--layout", "off", "--max-pixels", "200k", "-f", "json", book)
+    first, second = [page["warnings"][0] for page in json.loads(run.stdout)["pages"]]
+    assert first != second and run.stderr == f"octavo: {book}: page 1: {first} (and 1 more page)\n"
+
+
+def test_so_many_warnings_are_told(models, tmp_path):
+    book = tmp_path / "book.pdf"
+    book.write_bytes(pdf_of([f"/X{chr(97 + number)} Do" for number in range(20)], 200, 100))
+    run = octavo("ocr", "--layout", "off", book)
+    lines = run.stderr.splitlines()
+    assert run.returncode == 0 and len(lines) == 17, run.stderr
+    assert re.fullmatch(rf"octavo: {book}: \d more warnings of pages; -v tells all", lines[-1])
 
 
 def run_on_terminal(*arguments):

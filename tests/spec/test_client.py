@@ -64,6 +64,18 @@ def letter(server):
 # Submitting
 
 
+def test_warnings_of_a_task_are_told(server, tmp_path):
+    hurt = tmp_path / "hurt.pdf"
+    hurt.write_bytes(pdf(1).replace(b"startxref", b"startxxxx"))
+    run = client(server.port, "submit", "--wait", hurt)
+    task = run.stdout.strip()
+    assert run.returncode == 0 and run.stderr.startswith("octavo: hurt.pdf: the file is damaged and was repaired"), run
+    assert client(server.port, "wait", task).stderr == run.stderr
+    shown = client(server.port, "status", task).stdout.splitlines()
+    told = [line.split(maxsplit=1)[1] for line in shown if line.split()[0] == "warning"]
+    assert [f"octavo: hurt.pdf: {line}" for line in told] == run.stderr.splitlines()
+
+
 def test_submit_prints_an_id_a_line_and_says_what_was_wrong_with_others(server, tmp_path):
     words = tmp_path / "words.txt"
     words.write_text("just words\n" * 9)
