@@ -306,6 +306,9 @@ static bool wants_page_files(const struct options *options) {
 static int open_session(struct session *session, const struct options *options) {
     size_t count = (size_t)options->file_count;
     session->wish = settings_of_job(options);
+    if (!options->output && selection_read(options->format, options->words, &session->selection) == 0) {
+        session->wish.whole = &session->selection;
+    }
     session->names = alloc(count + 1, sizeof(*session->names));
     session->names_known = count;
     session->page_files = wants_page_files(options);

@@ -11,11 +11,13 @@
 
 #include "cli/feed.h"
 #include "conf/options.h"
+#include "output/output.h"
 #include "pool/pool.h"
 
 struct session {
     const struct options *options;
     struct job_wish wish;
+    struct selection selection; /* without --output: what the one file holds */
     struct pool pool;
     struct lease next;  /* of the file that is begun next */
     char **names;       /* of the results: of the files of the command line, then of those that --files-from brought */

@@ -31,12 +31,14 @@
 #include "process/child.h"
 
 struct json;
+struct selection;
 
 enum job_state { JOB_WAITING, JOB_OPENING, JOB_READING, JOB_ENDING, JOB_OVER };
 
 /* What is wanted of a document. Borrowed while the job lives. */
 struct job_wish {
-    double dpi; /* 0: chosen page by page */
+    const struct selection *whole; /* refused when opened if it is not one file in these; NULL: it need not be */
+    double dpi;                    /* 0: chosen page by page */
     const struct ranges *pages;
     int64_t max_pages, max_pixels;
     int64_t page_timeout; /* seconds for opening it, and for drawing a page */

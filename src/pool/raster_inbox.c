@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "output/output.h"
 #include "process/message.h"
 
 enum {
@@ -48,11 +49,13 @@ static int take_opened(struct job *job, struct core *core, const struct json *me
         job->state = JOB_READING;
         return total == job->result.page_total ? 0 : fail(ERR_PROTOCOL, "a document that changed while it was read");
     }
+    uint32_t wanted = ranges_count(job->wish->pages, (uint32_t)total);
     int result = check_range(job, core, (uint32_t)total);
+    result = result == 0 && job->wish->whole ? selection_expect_file(job->wish->whole, wanted) : result;
     if (result != 0) {
         return result;
     }
-    job->wanted = ranges_count(job->wish->pages, (uint32_t)total);
+    job->wanted = wanted;
     job->read = count_skipped(job, (uint32_t)total);
     if (job->wanted > job->wish->max_pages) {
         return fail(ERR_TOO_MANY_PAGES, "%u pages to read, the limit is %lld", job->wanted,

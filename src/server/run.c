@@ -57,7 +57,9 @@ int run_apply_wish(struct run *run) {
         run->job_wish.dpi = (double)wish->dpi;
     }
     if (run->direct && run->direct->selection) {
-        spare_work(&run->job_wish, run->direct->selection);
+        run->selection = *run->direct->selection;
+        run->job_wish.whole = &run->selection;
+        spare_work(&run->job_wish, &run->selection);
     }
     return wish->pages ? ranges_parse(wish->pages, &run->pages) : 0;
 }

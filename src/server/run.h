@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "conf/options.h"
 #include "conf/ranges.h"
+#include "output/output.h"
 #include "pool/job.h"
 #include "pool/lease.h"
 #include "task/tasks.h"
@@ -25,6 +26,7 @@ struct run {
     struct lease lease; /* which is the job's then */
     struct wish wish;
     struct job_wish job_wish;
+    struct selection selection; /* of who waits for the document, who may go */
     struct ranges pages;
     int64_t since; /* clock */
     bool opened;

@@ -3,6 +3,7 @@ import csv
 import json
 import os
 import pty
+import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
 import zipfile
@@ -152,8 +153,9 @@ def test_zip_is_one_file_for_all_formats(written, tmp_path):
 
 
 def test_several_pages_are_several_files():
-    run = octavo("ocr", "-f", "page", COLUMNS)
-    assert (run.returncode, run.stdout) == (1, "")
+    run = octavo("ocr", "-f", "page", "--timing", COLUMNS)
+    assert (run.returncode, run.stdout) == (64, "")
+    assert re.search(r"\n +pages +0 in 0 files", run.stderr), run.stderr  # refused before any was read
     assert "the result would be several files: page: one for each of 2 pages; add zip to the formats" in run.stderr
     one = octavo("ocr", "-f", "page", "--pages", "2", COLUMNS)
     assert one.returncode == 0 and ElementTree.fromstring(one.stdout.encode()).tag == f"{PAGE}PcGts"
