@@ -89,3 +89,14 @@ def test_grace_is_bounded(tmp_path):
         assert server.stop() == 0
         assert time.monotonic() - start < 8
         assert any("the time to end is over" in line for line in server.log)
+
+
+def test_memory_in_which_nothing_can_be_read_shows_with_the_first_document(tmp_path):
+    with Server(tmp_path / "data", "--memory", "60M") as server:
+        assert server.get("/readyz").status == 200
+        task = server.submit(pdf(1))
+        wait_for(lambda: server.get("/readyz").status == 503)
+        (reason,) = server.get("/readyz").json["reasons"]
+        assert reason["code"] == "no_memory" and "reading needs" in reason["detail"]
+        is_problem(server.request("POST", "/v1/ocr", pdf(1)), 507, "no_memory")
+        assert server.get(f"/v1/tasks/{task}").json["state"] == "queued"
