@@ -87,8 +87,10 @@ static void add_fonts(struct book *book, unsigned fonts, struct buffer *dictiona
     }
     buffer_add_string(dictionary, "/Font<<");
     for (int i = 0; i < LETTERS_FONTS; i++) {
+        char name[LETTERS_NAME];
+        letters_name(&book->letters, (enum letters_font)i, name);
         if (fonts & 1U << i) {
-            buffer_add_format(dictionary, "/%s %d 0 R", letters_name((enum letters_font)i), book->font[i]);
+            buffer_add_format(dictionary, "/%s %d 0 R", name, book->font[i]);
         }
     }
     buffer_add_string(dictionary, ">>");

@@ -290,7 +290,9 @@ static void choose_size(struct run *run, const struct piece *piece) {
     show(pen, run->to);
     pen->font = run->font;
     pen->size = fmax(rounded(piece->size, piece->size), 0.1);
-    buffer_add_format(run->to, "/%s ", letters_name(pen->font));
+    char name[LETTERS_NAME];
+    letters_name(run->layer->letters, pen->font, name);
+    buffer_add_format(run->to, "/%s ", name);
     add_points(run->to, pen->size);
     buffer_add_string(run->to, "Tf ");
 }

@@ -18,9 +18,13 @@ static const uint16_t windows[] = {0x20AC, 0,      0x201A, 0x0192, 0x201E, 0x202
                                    0,      0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
                                    0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0,      0x017E, 0x0178};
 
-const char *letters_name(enum letters_font font) {
+void letters_name(const struct letters *letters, enum letters_font font, char ret[LETTERS_NAME]) {
     static const char *const names[] = {[LETTERS_PLAIN] = "OctavoLatin", [LETTERS_WIDE] = LETTERS_FONT};
-    return names[font];
+    if (letters->series == 0) {
+        snprintf(ret, LETTERS_NAME, "%s", names[font]);
+    } else {
+        snprintf(ret, LETTERS_NAME, "%s%u", names[font], letters->series);
+    }
 }
 
 /* 0: it has none. In this alphabet the blank that does not break and the hyphen that does are others' twins. */

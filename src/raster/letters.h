@@ -18,6 +18,7 @@ enum {
     LETTERS_RARE = 2048, /* codes for characters beyond the first 65536; the next ones become U+FFFD */
     LETTERS_GUESTS = 31, /* codes of LETTERS_PLAIN that are free for other letters */
     LETTERS_OBJECTS = 7, /* of the fonts in a file: the first are those that pages name */
+    LETTERS_NAME = 24,   /* bytes of a name on pages */
 };
 
 enum letters_font { LETTERS_PLAIN, LETTERS_WIDE, LETTERS_FONTS };
@@ -32,10 +33,11 @@ struct letters {
     uint16_t guest[LETTERS_GUESTS]; /* of codes from 1; 0: free */
     bool used[256];                 /* codes of two bytes by their first */
     bool has[LETTERS_FONTS];
+    unsigned series; /* of the names on pages; another one where pages have fonts of these names from elsewhere */
 };
 
-/* A font's name on pages. Borrowed for ever. */
-const char *letters_name(enum letters_font font);
+/* A font's name on pages. */
+void letters_name(const struct letters *letters, enum letters_font font, char ret[LETTERS_NAME]);
 
 /* Whether the alphabet of LETTERS_PLAIN has a character. */
 bool letters_is_plain(uint32_t character);

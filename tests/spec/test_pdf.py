@@ -114,6 +114,10 @@ def raw_text(path):
     return tool("pdftotext", "-raw", path, "-").replace("\f", "").split("\n")
 
 
+def raw_text_of(path, number):
+    return tool("pdftotext", "-raw", "-f", number, "-l", number, path, "-").strip()
+
+
 # Pictures
 
 COLOURS = [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (9, 99, 199)]]
@@ -381,6 +385,22 @@ def test_written_again_nothing_is_added():
     page = result([line("word", box(30, 20, 70, 32))])
     once, _ = write(pdf_page(""), [page])
     assert write(once, [page])[0] == once
+
+
+@pytest.mark.parametrize("texts", [("Γλώσσα κείμενο 漢", "латиница 字 текст"), ("ω is first", "□ and Ж next"),
+                                   ("plain", "漢字仮名"), ("漢字仮名", "plain")], ids=["wide", "guests", "latin", "others"])
+def test_text_of_earlier_runs_is_kept_where_pages_share_resources(checked, texts):
+    """Each run has fonts of its own, which must not take the names of those before."""
+    document = pdf(["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R 4 0 R 5 0 R]/Count 3/MediaBox[0 0 300 100]"
+                    "/Resources 6 0 R>>", *["<</Type/Page/Parent 2 0 R>>"] * 3, "<<>>"])
+    for number, text in enumerate((*texts, texts[0]), start=1):
+        page = result([line(text, box(10, 20, 10 + 8 * len(text), 32))], number=number, width=300)
+        document, warnings = write(document, [page])
+        assert not warnings
+    path = checked(document)
+    assert [raw_text_of(path, n) for n in (1, 2, 3)] == [[*texts, texts[0]][n] for n in range(3)]
+    again = result([line(texts[0], box(10, 20, 10 + 8 * len(texts[0]), 32))], width=300)
+    assert write(document, [again])[0] == document
 
 
 def test_pages_without_a_result_stay_as_they_are(checked):

@@ -50,6 +50,28 @@ static bool is_shown(void *context, const struct line *line, const struct word *
 
 /* Opening a page, and what it shows */
 
+/* Whether names of the series are those of other fonts here: of an earlier run, which its text on any page means. */
+static bool is_taken(struct pdf *pdf, pdf_obj *fonts) {
+    bool taken = false;
+    for (int i = 0; i < LETTERS_FONTS; i++) {
+        char name[LETTERS_NAME];
+        letters_name(&pdf->writing->letters, (enum letters_font)i, name);
+        pdf_obj *font = pdf_dict_gets(pdf->context, fonts, name);
+        taken = taken || (font && (!pdf->writing->font[i] || pdf_objcmp(pdf->context, font, pdf->writing->font[i])));
+    }
+    return taken;
+}
+
+/* Names for the fonts that the page, or others that share its resources, have not given away. */
+static void name_fonts(struct pdf *pdf, pdf_obj *page) {
+    pdf_obj *resources = pdf_dict_get_inheritable(pdf->context, page, PDF_NAME(Resources));
+    pdf_obj *fonts = pdf_dict_get(pdf->context, resources, PDF_NAME(Font));
+    pdf->writing->letters.series = 0;
+    while (is_taken(pdf, fonts)) {
+        pdf->writing->letters.series++;
+    }
+}
+
 static void step_look(struct pdf *pdf, void *argument) {
     struct adding *adding = argument;
     fz_context *context = pdf->context;
@@ -63,6 +85,7 @@ static void step_look(struct pdf *pdf, void *argument) {
         fz_scale((box.x1 - box.x0) / (float)adding->page->width, (box.y1 - box.y0) / (float)adding->page->height),
         fz_translate(box.x0, box.y0));
     own_text_look(context, adding->own, adding->loaded);
+    name_fonts(pdf, adding->loaded->obj);
 }
 
 /* The text as a content stream, compressed; empty if nothing is to be added. */
@@ -154,8 +177,10 @@ static void step_add(struct pdf *pdf, void *argument) {
     pdf_dict_put(context, pdf_resolve_indirect(context, adding->reference), PDF_NAME(Filter), PDF_NAME(FlateDecode));
     put_before(pdf, page, adding);
     for (int i = 0; i < LETTERS_FONTS; i++) {
+        char name[LETTERS_NAME];
+        letters_name(&pdf->writing->letters, (enum letters_font)i, name);
         if (adding->fonts & 1U << i) {
-            pdf_dict_puts(context, fonts_of(context, page), letters_name((enum letters_font)i), pdf->writing->font[i]);
+            pdf_dict_puts(context, fonts_of(context, page), name, pdf->writing->font[i]);
         }
     }
 }
