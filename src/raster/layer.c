@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/utf8.h"
 
 /* A word on its line, in points. */
@@ -160,14 +161,81 @@ static void add_letter(const struct run *run, uint32_t character) {
     add_byte(&run->pen->parts, (unsigned char)code);
 }
 
+enum direction { NEUTRAL, RIGHTWARDS, LEFTWARDS };
+
+/* Numbers go rightwards in every script. */
+static bool is_digit(uint32_t character) {
+    return (character >= '0' && character <= '9') || (character >= 0x660 && character <= 0x669) ||
+           (character >= 0x6F0 && character <= 0x6F9);
+}
+
+/*
+ * Which way a letter's script is written: Hebrew, Arabic and what else is in their ranges goes leftwards. So do some
+ * beyond the first 65536, but poppler does not know it and takes them as they come.
+ */
+static enum direction direction_of(uint32_t character) {
+    static const uint32_t leftwards[][2] = {{0x590, 0x8FF}, {0xFB1D, 0xFDFF}, {0xFE70, 0xFEFC}};
+    for (size_t i = 0; i < array_length(leftwards) && !is_digit(character); i++) {
+        if (character >= leftwards[i][0] && character <= leftwards[i][1]) {
+            return LEFTWARDS;
+        }
+    }
+    bool ascii = (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z');
+    bool other = character >= 0xC0 && !(character >= 0x2000 && character < 0x2C00);
+    return ascii || other || is_digit(character) ? RIGHTWARDS : NEUTRAL;
+}
+
+/* By its first letter that has a direction; a number tells nothing about what follows it. */
+static bool is_leftwards(const struct run *run, const struct word *word) {
+    enum direction direction = NEUTRAL;
+    uint32_t character;
+    for (size_t at = 0; at < word->length && direction == NEUTRAL;) {
+        at += utf8_next(run->line->text + word->start + at, word->length - at, &character);
+        direction = is_digit(character) ? NEUTRAL : direction_of(character);
+    }
+    return direction == LEFTWARDS;
+}
+
+static void turn(uint32_t *letters, size_t count) {
+    for (size_t i = 0; i < count / 2; i++) {
+        uint32_t letter = letters[i];
+        letters[i] = letters[count - 1 - i];
+        letters[count - 1 - i] = letter;
+    }
+}
+
+/* Puts letters as they lie from left to right: the last one first, but for numbers and words in other scripts. */
+static void arrange(uint32_t *letters, size_t count) {
+    turn(letters, count);
+    for (size_t i = 0; i < count; i++) {
+        size_t end = i;
+        for (size_t k = i; k < count && direction_of(letters[i]) == RIGHTWARDS; k++) {
+            enum direction direction = direction_of(letters[k]);
+            end = direction == RIGHTWARDS ? k + 1 : end;
+            if (direction == LEFTWARDS) {
+                break;
+            }
+        }
+        turn(letters + i, end - i);
+        i = end > i ? end - 1 : i;
+    }
+}
+
+/* What reads PDF takes letters as they lie, and turns those of scripts that are written leftwards. */
 static void add_text(const struct run *run, const struct word *word, bool blank) {
     struct pen *pen = run->pen;
-    uint32_t character;
+    uint32_t *letters cleanup(drop_memory) = alloc(word->length + 1, sizeof(*letters));
+    size_t count = 0;
     buffer_add_string(&pen->parts, pen->open ? "" : "(");
     pen->open = true;
     for (size_t at = 0; at < word->length;) {
-        at += utf8_next(run->line->text + word->start + at, word->length - at, &character);
-        add_letter(run, character);
+        at += utf8_next(run->line->text + word->start + at, word->length - at, &letters[count++]);
+    }
+    if (is_leftwards(run, word)) {
+        arrange(letters, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        add_letter(run, letters[i]);
     }
     if (blank) {
         add_letter(run, ' ');
@@ -260,6 +328,18 @@ static struct piece trim(const struct run *run, size_t i, const struct quad *box
     return piece;
 }
 
+/* The next word lies to the left of word i: what tells them apart is white, not a blank behind the word. */
+static void make_room(const struct run *run, size_t i, struct piece *piece) {
+    struct word next = word_at(run->line, i + 1);
+    double least = along(run, put(&run->layer->placing, next.quad.corner[2])) + BLANK * piece->size;
+    double late = least - piece->start;
+    piece->blank = false;
+    if (late > 0 && late < piece->width / 2) {
+        piece->start += late;
+        piece->width -= late;
+    }
+}
+
 /* Where word i is: up to the next one where no blank is between them, else at some distance from it. */
 static bool measure(const struct run *run, size_t i, struct piece *ret) {
     const struct line *line = run->line;
@@ -276,6 +356,9 @@ static bool measure(const struct run *run, size_t i, struct piece *ret) {
         } else if (follows && blank) {
             ret->width = fmin(ret->width, fmax(reach - BLANK * ret->size, reach / 2));
         }
+    }
+    if (ret->blank && is_leftwards(run, &word)) {
+        make_room(run, i, ret);
     }
     return ret->width > 0.01 && ret->size > 0.01 && ret->width < 1e5 && ret->size < 1e5 && isfinite(ret->start) &&
            isfinite(ret->rise);
