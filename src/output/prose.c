@@ -74,12 +74,19 @@ void prose_escape_html(const char *text, struct buffer *to) {
     }
 }
 
+/* Begins rows up to count: also one in which no cell begins, since the cells that span it count it. */
+static void begin_rows(uint32_t *begun, uint32_t count, struct buffer *to) {
+    for (; *begun < count; ++*begun) {
+        buffer_add_string(to, *begun > 0 ? "</tr>\n<tr>" : "<tr>");
+    }
+}
+
 void prose_table(const struct region *table, struct buffer *to) {
+    uint32_t begun = 0;
     buffer_add_string(to, "<table>\n");
     for (size_t i = 0; i < table->cell_count; i++) {
         const struct cell *cell = &table->cells[i];
-        bool begins = i == 0 || cell->row != cell[-1].row;
-        buffer_add_string(to, begins ? i > 0 ? "</tr>\n<tr>" : "<tr>" : "");
+        begin_rows(&begun, cell->row + 1, to);
         buffer_add_string(to, "<td");
         if (cell->rows > 1) {
             buffer_add_format(to, " rowspan=\"%u\"", cell->rows);
@@ -91,5 +98,6 @@ void prose_table(const struct region *table, struct buffer *to) {
         prose_escape_html(cell->text, to);
         buffer_add_string(to, "</td>");
     }
-    buffer_add_string(to, table->cell_count > 0 ? "</tr>\n</table>\n" : "</table>\n");
+    begin_rows(&begun, table->cell_count > 0 ? table->rows : 0, to);
+    buffer_add_string(to, begun > 0 ? "</tr>\n</table>\n" : "</table>\n");
 }

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "output/archive.h"
 #include "output/cells.h"
+#include "output/prose.h"
 #include "output/writer.h"
 
 #include <cmocka.h> /* last: it has a macro fail() */
@@ -190,6 +191,26 @@ static struct result tricky(void) {
     table->cells[1].rows = 2;
     table->cells[1].columns = 13;
     return result;
+}
+
+/* In HTML the place of a cell is told by the rows before it, be there cells that begin in them or not. */
+static void rows_in_which_no_cell_begins_are_rows(void **state) {
+    (void)state;
+    struct cell cells[] = {{.row = 0, .column = 0, .rows = 2, .columns = 1, .text = copy_string("a")},
+                           {.row = 0, .column = 1, .rows = 2, .columns = 1, .text = copy_string("b")},
+                           {.row = 2, .column = 0, .rows = 2, .columns = 1, .text = copy_string("c")},
+                           {.row = 2, .column = 1, .rows = 2, .columns = 1, .text = copy_string("d")}};
+    struct region table = {
+        .type = REGION_TABLE, .rows = 4, .columns = 2, .cells = cells, .cell_count = array_length(cells)};
+    struct buffer text = {0};
+    prose_table(&table, &text);
+    assert_string_equal(text.data, "<table>\n"
+                                   "<tr><td rowspan=\"2\">a</td><td rowspan=\"2\">b</td></tr>\n<tr></tr>\n"
+                                   "<tr><td rowspan=\"2\">c</td><td rowspan=\"2\">d</td></tr>\n<tr></tr>\n</table>\n");
+    buffer_done(&text);
+    for (size_t i = 0; i < array_length(cells); i++) {
+        free(cells[i].text);
+    }
 }
 
 static void tables_for_spreadsheets_have_no_formulas(void **state) {
@@ -436,6 +457,7 @@ static void archives_come_in_pieces(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_are_as_golden),
+        cmocka_unit_test(rows_in_which_no_cell_begins_are_rows),
         cmocka_unit_test(tables_for_spreadsheets_have_no_formulas),
         cmocka_unit_test(workbooks_are_as_golden),
         cmocka_unit_test(figures_are_linked_where_they_have_a_place),
