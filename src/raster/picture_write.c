@@ -2,6 +2,7 @@
  * Picture files as PDF: JPEG, JPEG 2000 and most PNG as they came, which PDF readers can decode; all others as their
  * bitmap, without loss (raster/pack.h).
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -212,6 +213,9 @@ static int write_page(struct picture *picture, uint32_t number, const struct pag
     if (result != 0) {
         return result;
     }
+    if (page) { /* which may have been read at a half or a quarter of its size */
+        plate.dpi *= fmaxf(roundf((float)plate.width / (float)page->width), 1);
+    }
     double side = (double)(plate.width > plate.height ? plate.width : plate.height);
     double scale = plate.dpi > 0 ? 72 / (double)plate.dpi : LONGEST_SIDE / side;
     double width = plate.width * scale, height = plate.height * scale;
@@ -246,6 +250,7 @@ static int write_until(struct picture *picture, uint32_t number, struct notes *n
 int picture_write_begin(struct document *document, int fd, struct notes *notes) {
     struct picture *picture = (struct picture *)document;
     (void)notes;
+    document->shrink = 1; /* whatever it was read at */
     picture->book = alloc(1, sizeof(*picture->book));
     book_begin(picture->book, fd);
     return 0;

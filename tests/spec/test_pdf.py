@@ -49,11 +49,13 @@ def ask(raster, body, fd=None):
     return raster.hear()[0]
 
 
-def made(what, document, pages, granted=0):
+def made(what, document, pages, granted=0, shrink=None):
     """(the bytes, the answer) of what the raster makes of a document with results of these pages; no bytes: it fails."""
     output = os.memfd_create("output")
     with Raster() as raster:
         assert raster.open(document)["op"] == "opened"
+        if shrink:
+            raster.page(shrink=shrink)
         answer = ask(raster, {"op": "write", "what": what, "bytes": granted}, os.dup(output))
         for page in pages:
             assert answer["op"] == "written", answer
@@ -65,9 +67,9 @@ def made(what, document, pages, granted=0):
         return file.read() if answer["op"] == "finished" else None, answer
 
 
-def write(document, pages=(), granted=0):
-    """(the PDF, its warnings); (None, the answer) if it fails."""
-    written, answer = made("pdf", document, pages, granted)
+def write(document, pages=(), granted=0, shrink=None):
+    """(the PDF, its warnings); (None, the answer) if it fails. shrink: the first page was drawn so before."""
+    written, answer = made("pdf", document, pages, granted, shrink)
     return written, answer if written is None else answer["warnings"]
 
 
@@ -196,6 +198,25 @@ def test_each_page_of_a_tiff_has_its_own_size_and_text(checked):
     (first, *place), (third, *other) = words_of(path)
     assert (first, third) == ("first", "third")
     assert near(place, print_in(14.4, 9.6, 62.4, 19.2)) and near(other, print_in(36, 24, 60, 33.6))
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("arithmetic", [False, True], ids=["kept", "packed"])
+def test_a_photo_that_was_read_smaller_is_as_large_as_ever(checked, tmp_path, orientation, arithmetic):
+    photo = (SAMPLES / "receipt.jpg").read_bytes()
+    if arithmetic: # which PDF does not have: it is decoded, to whatever these bytes then say
+        photo = photo.replace(b"\xff\xc0\0\x11", b"\xff\xc9\0\x11")
+    block = b"Exif\0\0" + exif_block(orientation)
+    photo = photo[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + photo[2:]
+    whole = first_page(photo)[1]
+    for shrink in (1, 2, 4):
+        width, height = -(-whole.width // shrink), -(-whole.height // shrink)
+        read = result([line("word", [[x / shrink, y / shrink] for x, y in box(100, 100, 300, 140)])], width=width,
+                      height=height, dpi=200 / shrink)
+        path = checked(write(photo, [read], shrink=shrink)[0])
+        assert sizes_of(path) == [(round(whole.width * 0.36), round(whole.height * 0.36))]
+        assert near(words_of(path)[0][1:], print_in(36, 36, 108, 50.4), 2)
+        assert re.search(rf" image +{whole.width if orientation == 1 else whole.height} ", tool("pdfimages", "-list", path))
 
 
 def test_a_page_of_unknown_resolution_is_as_long_as_a_sheet(checked):
