@@ -11,19 +11,43 @@ struct csv {
 
 static void *open_csv(void) { return alloc(1, sizeof(struct csv)); }
 
-/* Spreadsheets take what begins so for a formula, which could send other cells away. */
-static bool is_formula(const char *text) {
-    unsigned decimals;
-    return *text && strchr("=+-@\t\r", *text) && !cell_is_number(text, &decimals);
+/*
+ * What separates cells in some countries or programs. Quotes do not help there: those of a cell that a comma precedes
+ * stand amid another for who does not take commas for separators, and mean nothing.
+ */
+#define SEPARATORS ";\t\r\n"
+
+/* Spreadsheets take what begins so for a formula, which could send other cells away; the last are of full width. */
+static bool is_sign(const char *text) {
+    static const char *const signs[] = {"=", "+", "-", "@", "\uFF1D", "\uFF0B", "\uFF0D", "\uFF20"};
+    for (size_t i = 0; i < array_length(signs); i++) {
+        if (strncmp(text, signs[i], strlen(signs[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
+/* Whether text is a number up to its end or the next separator. */
+static bool is_number(const char *text) {
+    char *part cleanup(drop_memory) = format("%.*s", (int)strcspn(text, SEPARATORS), text);
+    unsigned decimals;
+    return cell_is_number(part, &decimals);
+}
+
+/* A formula has an apostrophe before it, also what would be one if the cell were taken apart. */
 static void add_cell(const char *text, struct buffer *to) {
-    bool formula = is_formula(text), quoted = text[strcspn(text, ",\"\r\n")] != '\0';
+    bool quoted = text[strcspn(text, ",\"" SEPARATORS)] != '\0', begins = true;
+    unsigned decimals;
     buffer_add_string(to, quoted ? "\"" : "");
-    buffer_add_string(to, formula ? "'" : "");
+    buffer_add_string(to, *text == '\t' || *text == '\r' ? "'" : "");
     for (const char *at = text; *at; at++) {
+        bool sign = begins && is_sign(at);
+        bool formula = sign && !(at == text ? cell_is_number(text, &decimals) : is_number(at));
+        buffer_add_string(to, formula ? "'" : "");
         buffer_add(to, at, 1);
         buffer_add_string(to, *at == '"' ? "\"" : "");
+        begins = strchr(SEPARATORS, *at) || (begins && strchr(" \"", *at));
     }
     buffer_add_string(to, quoted ? "\"" : "");
 }

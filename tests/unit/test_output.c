@@ -218,6 +218,44 @@ static void tables_for_spreadsheets_have_no_formulas(void **state) {
     assert_written(output_of("csv"), tricky(), "tables");
 }
 
+/* A cell as it comes in a table of one. */
+static char *csv_of(const char *text) {
+    struct cell cell = {.rows = 1, .columns = 1, .text = copy_string(text)};
+    struct region table = {.type = REGION_TABLE, .rows = 1, .columns = 1, .cells = &cell, .cell_count = 1};
+    struct page page = {.number = 1, .regions = &table, .region_count = 1};
+    char name[] = "x.png", type[] = "png";
+    struct result result = {.name = name, .format = type, .pages = &page, .page_total = 1, .page_count = 1};
+    const struct selection selection = {.outputs = {output_of("csv")}, .count = 1};
+    struct buffer written = {0};
+    assert_int_equal(output_write(&selection, &result, &(struct albums){0}, NULL, &written), 0);
+    free(cell.text);
+    return written.data;
+}
+
+/* Where another sign than the comma separates cells, a cell is taken apart whether it is quoted or not. */
+static void no_part_of_a_cell_is_a_formula(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"x;=HYPERLINK(1)", "\"x;'=HYPERLINK(1)\"\r\n"},
+        {"x; \"=1\"", "\"x; \"\"'=1\"\"\"\r\n"},
+        {"a\n=1", "\"a\n'=1\"\r\n"},
+        {"\t=1", "\"'\t'=1\"\r\n"},
+        {"-1\n-2.5\n-x", "\"'-1\n-2.5\n'-x\"\r\n"},
+        {"\uFF1D1", "'\uFF1D1\r\n"},
+        {"a;\uFF0B1", "\"a;'\uFF0B1\"\r\n"},
+        {"\uFF0D1", "'\uFF0D1\r\n"},
+        {"\uFF20A", "'\uFF20A\r\n"},
+        {"\uFF1A=", "\uFF1A=\r\n"},
+        {"a=b - c", "a=b - c\r\n"},
+        {"-3.50", "-3.50\r\n"},
+    };
+    for (size_t i = 0; i < array_length(rows); i++) {
+        char *written = csv_of(rows[i][0]);
+        assert_string_equal(written, rows[i][1]);
+        free(written);
+    }
+}
+
 /* Adds the names of the files in an archive and what is in them; minizip checks their sums. */
 static void add_files(const char *path, struct buffer *to) {
     unzFile archive = unzOpen64(path);
@@ -459,6 +497,7 @@ int main(void) {
         cmocka_unit_test(formats_are_as_golden),
         cmocka_unit_test(rows_in_which_no_cell_begins_are_rows),
         cmocka_unit_test(tables_for_spreadsheets_have_no_formulas),
+        cmocka_unit_test(no_part_of_a_cell_is_a_formula),
         cmocka_unit_test(workbooks_are_as_golden),
         cmocka_unit_test(figures_are_linked_where_they_have_a_place),
         cmocka_unit_test(figures_are_within_html),
