@@ -470,6 +470,8 @@ def test_a_damaged_file_is_written_anew(checked):
     for broken in (SHOWN[:-60], b"junk\n" * 9 + SHOWN):
         written, _ = write(broken, [result([line("added", box(120, 33, 170, 52))])])
         assert sorted(word[0] for word in words_of(checked(written))) == ["Visible", "added"]
+        written, _ = write(broken, [])
+        assert written != broken and [word[0] for word in words_of(checked(written))] == ["Visible"]
 
 
 def test_signatures_are_told_of():

@@ -341,10 +341,10 @@ int pdf_write_end(struct document *document, struct notes *notes) {
         result = writing->objects[i] > 0 ? write_font_object(pdf, i) : 0;
         added = added || writing->objects[i] > 0;
     }
-    if (result == 0 && !added) {
+    if (result == 0 && !added && can_stay(pdf)) {
         return copy_old(pdf);
     }
-    if (result == 0 && attempt(pdf, step_signatures, &signatures) == 0 && signatures > 0) {
+    if (result == 0 && added && attempt(pdf, step_signatures, &signatures) == 0 && signatures > 0) {
         notes_add(notes, "it was signed: its signatures do not vouch for the text that was added");
     }
     result = result || !can_stay(pdf) ? result : copy_old(pdf);
