@@ -42,6 +42,8 @@ void confine_memory(size_t document_bytes, uint64_t max_pixels, uint32_t bytes_p
 
 void confine_begin(uint64_t bytes) { heap_bound(bytes > 0 ? bytes : SIZE_MAX, SIZE_MAX); }
 
+void confine_lend(bool lends) { heap_lend(lends); }
+
 struct heap_use confine_end(void) {
     return heap_use();
 }
@@ -79,6 +81,17 @@ void confine_begin(uint64_t bytes) {
     heap_bound(bytes, limit.rlim_max);
     limit.rlim_cur = wanted;
     setrlimit(RLIMIT_AS, &limit);
+}
+
+void confine_lend(bool lends) {
+    static rlim_t bound;
+    struct rlimit limit;
+    heap_lend(lends);
+    if (getrlimit(RLIMIT_AS, &limit) == 0) {
+        bound = lends ? limit.rlim_cur : bound;
+        limit.rlim_cur = lends ? limit.rlim_max : bound;
+        setrlimit(RLIMIT_AS, &limit);
+    }
 }
 
 struct heap_use confine_end(void) {

@@ -24,6 +24,12 @@ void confine_memory(size_t document_bytes, uint64_t max_pixels, uint32_t bytes_p
  */
 void confine_begin(uint64_t bytes);
 
+/*
+ * Has the bound hold again, or not until then: what is taken beyond it counts as missing (heap_lend()). For what is
+ * made of a page's text, which takes what it takes.
+ */
+void confine_lend(bool lends);
+
 /* Lifts that bound; what was taken and refused under it. */
 struct heap_use confine_end(void);
 

@@ -11,6 +11,7 @@ static struct {
     size_t limit, ceiling;             /* of held; of one request */
     void (*relieve)(void *);
     void *user;
+    bool lends;
 } heap = {.limit = SIZE_MAX, .ceiling = SIZE_MAX};
 
 static size_t beyond_start(size_t bytes) { return bytes > heap.start ? bytes - heap.start : 0; }
@@ -31,6 +32,8 @@ void heap_relief(void (*relieve)(void *), void *user) {
     heap.relieve = relieve;
     heap.user = user;
 }
+
+void heap_lend(bool lends) { heap.lends = lends; }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 
@@ -81,7 +84,7 @@ static bool admit(size_t more) {
         return true;
     }
     refuse(more);
-    return false;
+    return heap.lends;
 }
 
 static void count(size_t bytes) {

@@ -25,6 +25,12 @@ void heap_bound(size_t bytes, size_t ceiling);
 
 struct heap_use heap_use(void);
 
+/*
+ * Whether requests beyond the bound are granted all the same, and count as missing: for what cannot fail but by ending
+ * the process, so that whoever granted too little is asked for more.
+ */
+void heap_lend(bool lends);
+
 /* Counts memory from elsewhere (a memfd); false, and nothing counted, if the bound forbids it. */
 bool heap_take(size_t bytes);
 void heap_give(size_t bytes);

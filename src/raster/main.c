@@ -227,7 +227,12 @@ static int write_page(struct raster *raster, int fd, struct notes *notes) {
     if (!may_write(raster, false)) {
         return fail(ERR_PROTOCOL, "a text out of turn");
     }
+    confine_lend(true);
     int result = read_page(fd, &page);
+    confine_lend(false);
+    if (result == 0 && heap_use().missing > 0) {
+        result = fail(ERR_NO_MEMORY, "the text of page %u takes more than was granted", page.number);
+    }
     if (result == 0 && page.number > raster->document->pages) {
         result = fail(ERR_PAGE_RANGE, "page %u of %u", page.number, raster->document->pages);
     }

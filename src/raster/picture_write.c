@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "raster/confine.h"
 #include "raster/layer.h"
 #include "raster/pack.h"
 #include "raster/picture.h"
@@ -226,7 +227,12 @@ static int write_page(struct picture *picture, uint32_t number, const struct pag
             .letters = &book->letters,
             .placing = {.a = width / page->width, .d = -height / page->height, .f = height},
         };
+        confine_lend(true);
         fonts = layer_add(&layer, page, &text);
+        confine_lend(false);
+    }
+    if (heap_use().missing > 0) {
+        return fail(ERR_NO_MEMORY, "writing page %u takes more than was granted", number);
     }
     char *placing cleanup(drop_memory) = placing_of(plate.orientation, width, height);
     int turn = page ? (360 - page->angle) % 360 : 0;

@@ -506,6 +506,20 @@ def test_more_memory_is_asked_for():
     assert write(large, [result([], width=3000, height=2000)], granted=answer["bytes"])[0]
 
 
+@pytest.mark.skipif(SANITIZED, reason="memory is not bounded")
+@pytest.mark.parametrize("document", [SHOWN, png(3, 2, 8, 0, GREY_ROWS)], ids=["pdf", "picture"])
+def test_more_memory_is_asked_for_a_long_text(document):
+    """However little was granted, it is not the end of the process: tried ever closer to what is just enough."""
+    texts = [line(f"a line of text, number {number}", box(10, number % 90, 190, 9 + number % 90)) for number in range(20000)]
+    little, enough = 1 << 20, 100 << 20
+    assert write(document, [result(texts)], granted=enough)[0]
+    while enough - little > 128 << 10:
+        granted = (little + enough) // 2
+        written, answer = write(document, [result(texts)], granted=granted)
+        assert written or (answer["op"] == "write_needs" and answer["bytes"] > granted)
+        little, enough = (little, granted) if written else (granted, enough)
+
+
 # octavo ocr
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "raster/confine.h"
 #include "raster/flate.h"
 #include "raster/layer.h"
 #include "raster/pdf/inside.h"
@@ -102,9 +103,14 @@ static int compose(struct pdf *pdf, struct adding *adding) {
         .shown = adding->replaced ? NULL : is_shown,
         .context = adding->own,
     };
+    confine_lend(true);
     adding->fonts = layer_add(&layer, adding->page, &adding->text);
+    confine_lend(false);
     if (adding->replaced && adding->text.length > 0) {
         buffer_add_string(&adding->text, SAYS_NOTHING);
+    }
+    if (heap_use().missing > 0) {
+        return fail(ERR_NO_MEMORY, "laying out the text of page %u takes more than was granted", adding->page->number);
     }
     return adding->text.length > 0 ? flate_all(adding->text.data, adding->text.length, &adding->packed) : 0;
 }
