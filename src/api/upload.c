@@ -213,6 +213,16 @@ static int take_document(struct upload *upload, const struct http_part *part) {
     return result;
 }
 
+static int refuse_part(const char *name) {
+    if (wish_has(name)) {
+        return fail(ERR_BAD_REQUEST,
+                    "there is a part \"%s\", which belongs in the address, ?%s=..., or in the part \"options\"", name,
+                    name);
+    }
+    int result = wish_unknown("a part", name);
+    return fail(result, "%s; the parts \"file\" and \"options\" are expected", error_detail());
+}
+
 int api_upload_part(void *context, struct http_request *request, const struct http_part *part) {
     struct upload *upload = http_state(request);
     (void)context;
@@ -220,7 +230,7 @@ int api_upload_part(void *context, struct http_request *request, const struct ht
         return take_document(upload, part);
     }
     if (strcmp(part->name, "options") != 0) {
-        return fail(ERR_BAD_REQUEST, "there is a part \"%.40s\"; \"file\" and \"options\" are expected", part->name);
+        return refuse_part(part->name);
     }
     if (part->length > OPTIONS_BYTES - upload->options.length) {
         return fail(ERR_BAD_REQUEST, "options: more than %d bytes", OPTIONS_BYTES);

@@ -107,6 +107,25 @@ static int set_text(struct wish *wish, size_t row, const char *value) {
     return 0;
 }
 
+int wish_unknown(const char *what, const char *word) {
+    if (strcmp(word, "format") == 0 || strcmp(word, "words") == 0) {
+        return fail(ERR_BAD_REQUEST,
+                    "there is %s \"%s\", which belongs in the address of the result: /v1/ocr?%s=... or "
+                    "/v1/tasks/ID/result?%s=...",
+                    what, word, word, word);
+    }
+    return fail(ERR_BAD_REQUEST, "there is %s \"%.40s\"", what, word);
+}
+
+bool wish_has(const char *word) {
+    for (size_t i = 0; i < array_length(rows); i++) {
+        if (strcmp(rows[i].word, word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int wish_set(struct wish *wish, const char *word, const char *value) {
     for (size_t i = 0; i < array_length(rows); i++) {
         if (strcmp(rows[i].word, word) == 0) {
@@ -115,7 +134,7 @@ int wish_set(struct wish *wish, const char *word, const char *value) {
                                             : set_text(wish, i, value);
         }
     }
-    return fail(ERR_BAD_REQUEST, "there is no option \"%.40s\"", word);
+    return wish_unknown("no option", word);
 }
 
 int wish_device(const struct wish *wish) {

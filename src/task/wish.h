@@ -2,6 +2,7 @@
 #ifndef OCTAVO_TASK_WISH_H
 #define OCTAVO_TASK_WISH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,15 @@ void wish_copy(const struct wish *wish, struct wish *ret);
 
 /* Sets an option by its word. ERR_BAD_REQUEST with option, value and what is expected as detail. */
 int wish_set(struct wish *wish, const char *word, const char *value);
+
+/* Whether there is such an option. */
+bool wish_has(const char *word);
+
+/*
+ * ERR_BAD_REQUEST: "there is WHAT "WORD"", with the place where it belongs if it says how the result is written, which
+ * is no wish of the task.
+ */
+int wish_unknown(const char *what, const char *word);
 
 /* Sets the options of a JSON object: numbers, strings; null leaves one as it is. ERR_BAD_REQUEST. */
 int wish_set_json(struct wish *wish, const char *text, size_t length);

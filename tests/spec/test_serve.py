@@ -296,7 +296,7 @@ def test_allowed_methods_are_told(shared):
     ("dpi=35", "dpi: \"35\" is no whole number from 36 to 1200"), ("dpi=", "dpi"), ("priority=11", "from -10 to 10"),
     ("pages=3-1", "pages"), ("pages=1%00", "pages"), ("deadline=0", "deadline"), ("name=a%0ab", "control characters"),
     ("colour=red", 'there is no option "colour"'), ("name=" + "x" * 256, "from 1 to 255 bytes"), ("key=", "key"),
-    ("format=text", 'there is no option "format"'),
+    ("format=text", 'there is no option "format", which belongs in the address of the result: /v1/ocr?format=... or '),
 ])
 def test_wrong_option_is_named(shared, query, detail):
     assert detail in is_problem(shared.request("POST", "/v1/tasks?" + query, pdf(1)), 400, "bad_request")
@@ -316,6 +316,10 @@ def test_wrong_option_is_named(shared, query, detail):
 def test_wrong_form_is_answered(shared, parts, status, code, detail):
     body, headers = multipart(parts)
     assert detail in is_problem(shared.request("POST", "/v1/tasks", body, headers), status, code)
+    ([("file", "a.pdf", b"x"), ("colour", None, b"red")], 400, "bad_request", '"file" and "options" are expected'),
+    ([("file", "a.pdf", b"x"), ("format", None, b"text")], 400, "bad_request", "/v1/tasks/ID/result?format=..."),
+    ([("file", "a.pdf", b"x"), ("dpi", None, b"300")], 400, "bad_request", "in the address, ?dpi=..., or in the part"),
+    ([("file", "a.pdf", b"x"), ("options", None, b'{"words": 1}')], 400, "bad_request", "/v1/ocr?words=..."),
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "..", "a\\..\\b.pdf", "con\x01trol", "x" * 5000,
