@@ -41,7 +41,7 @@ int api_find(struct api *api, const struct http_request *request, const char *id
     bool is_own = account && row.owner && strcmp(row.owner, account->key.id) == 0;
     if ((account && account->gone) || !(is_own || api_sees_all(request))) {
         task_row_done(&row);
-        return fail(ERR_NOT_FOUND, "task");
+        return tasks_no_such(id); /* as one that never was */
     }
     *ret = row;
     return 0;

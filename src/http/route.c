@@ -46,7 +46,11 @@ const struct http_route *route_find(const struct http_route *routes, const char 
         buffer_add_format(allowed, "%s%s", found ? ", " : "", route->method);
         found = true;
     }
-    *ret_error = found ? fail(ERR_METHOD, "%s takes %s", path, allowed->data) : fail(ERR_NOT_FOUND, "%s", path);
+    *ret_error = found ? fail(ERR_METHOD, "%s takes %s", path, allowed->data)
+                       : fail(ERR_NOT_FOUND,
+                              "%s; /openapi.json lists what there is, /healthz tells that the server answers, "
+                              "docs/server.md has more",
+                              path);
     return NULL;
 }
 

@@ -317,8 +317,13 @@ int tasks_remove(struct tasks *tasks, const char *id) {
 
 /* Looking */
 
+int tasks_no_such(const char *id) {
+    return fail(ERR_NOT_FOUND, "task \"%.40s\"; finished tasks are kept for a limited time", id);
+}
+
 int tasks_find(struct tasks *tasks, const char *id, struct task_row *ret) {
-    return id_is_sound(id) ? tasks->kind->find(tasks->store, id, ret) : fail(ERR_NOT_FOUND, "task");
+    int result = id_is_sound(id) ? tasks->kind->find(tasks->store, id, ret) : ERR_NOT_FOUND;
+    return result == ERR_NOT_FOUND ? tasks_no_such(id) : result;
 }
 
 static struct queue_place place_of(const struct task *task) {

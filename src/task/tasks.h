@@ -145,6 +145,9 @@ int tasks_remove(struct tasks *tasks, const char *id);
 
 /* Looking */
 
+/* ERR_NOT_FOUND, naming the task. */
+int tasks_no_such(const char *id);
+
 /* A task as it is; the caller calls task_row_done(). ERR_NOT_FOUND, also for what is no id. */
 int tasks_find(struct tasks *tasks, const char *id, struct task_row *ret);
 

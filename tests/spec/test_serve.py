@@ -259,7 +259,7 @@ class Lines:
 
 
 @pytest.mark.parametrize("method, path, status, code, detail", [
-    ("GET", "/", 404, "not_found", "/"),
+    ("GET", "/", 404, "not_found", "/; /openapi.json lists what there is, /healthz"),
     ("GET", "/v1/tasks/", 404, "not_found", ""),
     ("GET", "/v1/tasks/x/y/z", 404, "not_found", ""),
     ("PUT", "/v1/tasks", 405, "method_not_allowed", "takes POST, GET"),
@@ -270,7 +270,8 @@ class Lines:
     ("GET", "/v1/tasks?cursor=-1", 400, "bad_request", "cursor"),
     ("GET", "/v1/tasks?state=lost", 400, "bad_request", 'there is no state "lost"'),
     ("GET", "/v1/tasks?state=", 400, "bad_request", 'there is no state ""'),
-    ("GET", f"/v1/tasks/{NOBODY}", 404, "not_found", ""),
+    ("GET", f"/v1/tasks/{NOBODY}", 404, "not_found", f'task "{NOBODY}"; finished tasks are kept for a limited time'),
+    ("GET", "/v1/tasks/x", 404, "not_found", 'task "x"'),
     ("GET", f"/v1/tasks/{NOBODY}?wait=301", 400, "bad_request", "wait"),
     ("GET", f"/v1/tasks/{NOBODY}?wait=5", 404, "not_found", ""),
     ("GET", f"/v1/tasks/{NOBODY}/result", 404, "not_found", ""),
@@ -284,6 +285,12 @@ class Lines:
 ])
 def test_wrong_request_is_answered(shared, method, path, status, code, detail):
     assert detail in is_problem(shared.request(method, path), status, code)
+
+
+def test_what_is_no_task_has_no_advice_about_tasks(shared):
+    for method, path in (("GET", "/v1"), ("POST", "/v1/models/none/unload")):
+        answer = shared.request(method, path)
+        assert is_problem(answer, 404, "not_found") and answer.json["advice"] == "check the address or the name"
 
 
 def test_allowed_methods_are_told(shared):
