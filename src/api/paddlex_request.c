@@ -284,12 +284,12 @@ char *paddlex_log_id(void) {
 struct json *paddlex_problem(int error, const char *detail, int *status) {
     struct json *answer = json_object_new();
     char *id cleanup(drop_memory) = paddlex_log_id();
+    bool lacks = error == ERR_NO_MODEL || error == ERR_NO_STAGE;
     detail = detail ? detail : "";
     char *message cleanup(drop_memory) = error == ERR_UNPROCESSABLE ? copy_string(detail)
-                                         : error == ERR_NO_MODEL
-                                             ? format("the input params for model settings are invalid! %s", detail)
-                                             : format("%s%s%s", error_sentence(error), *detail ? ": " : "", detail);
-    *status = error == ERR_NO_MODEL ? 500 : *status; /* as there: what is missing will still be missing later */
+                                         : lacks ? format("the input params for model settings are invalid! %s", detail)
+                                                 : format("%s%s%s", error_sentence(error), *detail ? ": " : "", detail);
+    *status = lacks ? 500 : *status; /* as there: what is missing will still be missing later */
     json_set_string(answer, "logId", id);
     json_set_int(answer, "errorCode", *status);
     json_set_string(answer, "errorMsg", message);

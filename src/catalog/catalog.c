@@ -322,6 +322,28 @@ bool catalog_has(const struct model_spec *spec, const char *folder) {
     return access(path, R_OK) == 0 && (!tokenizer || access(tokenizer, R_OK) == 0);
 }
 
+/* Whether one before it has the same role and version. */
+static bool is_told(const struct catalog *catalog, size_t place) {
+    const struct model_spec *spec = &catalog->specs[place];
+    for (size_t i = 0; i < place; i++) {
+        if (catalog->specs[i].role == spec->role && strcmp(catalog->specs[i].version, spec->version) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int refuse_version(const struct catalog *catalog, enum role role, const char *version) {
+    struct buffer known cleanup(buffer_done) = {0};
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (catalog->specs[i].role == role && !is_told(catalog, i)) {
+            buffer_add_format(&known, "%s%s", known.length ? ", " : "", catalog->specs[i].version);
+        }
+    }
+    return fail(ERR_NO_MODEL, "the catalog has no model of role %s, version %s; it has %s", role_word(role),
+                version ? version : "any", known.length ? known.data : "none");
+}
+
 int catalog_choose(const struct catalog *catalog, enum role role, const char *version, const char *folder,
                    const struct model_spec **ret) {
     struct buffer known cleanup(buffer_done) = {0};
@@ -338,8 +360,7 @@ int catalog_choose(const struct catalog *catalog, enum role role, const char *ve
         buffer_add_format(&known, "%s%s", spec->tokenizer ? " with " : "", spec->tokenizer ? spec->tokenizer : "");
     }
     if (known.length == 0) {
-        return fail(ERR_NO_MODEL, "the catalog has no model of role %s, version %s", role_word(role),
-                    version ? version : "any");
+        return refuse_version(catalog, role, version);
     }
     return fail(ERR_NO_MODEL, "a model of role %s: %s is not in %s", role_word(role), known.data, folder);
 }

@@ -48,7 +48,7 @@ int offer_suits(const struct offer *offer, struct job *job, const struct core *c
             continue;
         }
         if (strcmp(word, "on") == 0) {
-            return fail(ERR_NO_MODEL, "%s: %s", name, offer->missing[i]);
+            return fail(ERR_NO_STAGE, "%s: %s", name, offer->missing[i]);
         }
         if (switch_ships((enum stage_switch)i)) { /* else it was told once, or the pages that have such regions tell */
             char *warning cleanup(drop_memory) = format("%s was left out: %s", name, offer->missing[i]);

@@ -19,7 +19,7 @@ void offer_done(struct offer *offer);
 
 /*
  * Whether what is wanted of the document can be done: stages that are "auto" are left out where they are missing, with
- * a warning of the document if their models come with Octavo. ERR_NO_MODEL for those that are "on", ERR_NO_ENGINE.
+ * a warning of the document if their models come with Octavo. ERR_NO_STAGE for those that are "on", ERR_NO_ENGINE.
  */
 int offer_suits(const struct offer *offer, struct job *job, const struct core *core);
 

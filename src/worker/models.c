@@ -68,7 +68,7 @@ static int choose_model(struct setup *setup, enum role role, bool reads) {
 static int choose_stage(struct setup *setup, enum stage_switch which, const char *word, bool reads) {
     if (models_of_stage(which) == 0) {
         int result =
-            fail(ERR_NO_MODEL, "no model to read %ss is known that an engine here can run", switch_word(which));
+            fail(ERR_NO_STAGE, "no model to read %ss is known that an engine here can run", switch_word(which));
         models_note_missing(setup, which);
         return strcmp(word, "on") == 0 ? result : 0;
     }

