@@ -316,6 +316,10 @@ def test_wrong_option_is_named(shared, query, detail):
     ([("file", "a.pdf", b"x"), ("file", "b.pdf", b"")], 422, "empty", "number 2"),
     ([("file", "a.pdf", b"x"), ("file", "b.pdf", b"y"), ("options", None, b'{"name": "c"}')], 400, "bad_request", "its own"),
     ([("file", "a.pdf", b"x"), ("colour", None, b"red")], 400, "bad_request", 'there is a part "colour"'),
+    ([("file", "a.pdf", b"x"), ("colour", None, b"red")], 400, "bad_request", '"file" and "options" are expected'),
+    ([("file", "a.pdf", b"x"), ("format", None, b"text")], 400, "bad_request", "/v1/tasks/ID/result?format=..."),
+    ([("file", "a.pdf", b"x"), ("dpi", None, b"300")], 400, "bad_request", "in the address, ?dpi=..., or in the part"),
+    ([("file", "a.pdf", b"x"), ("options", None, b'{"words": 1}')], 400, "bad_request", "/v1/ocr?words=..."),
     ([("file", "a.pdf", b"x"), ("options", None, b"[1]")], 400, "bad_request", "a JSON object"),
     ([("file", "a.pdf", b"x"), ("options", None, b'{"dpi":1.5}')], 400, "bad_request", "dpi"),
     ([("file", "a.pdf", b"x"), ("options", None, b"{" * 70000)], 400, "bad_request", "more than 65536 bytes"),
@@ -323,10 +327,6 @@ def test_wrong_option_is_named(shared, query, detail):
 def test_wrong_form_is_answered(shared, parts, status, code, detail):
     body, headers = multipart(parts)
     assert detail in is_problem(shared.request("POST", "/v1/tasks", body, headers), status, code)
-    ([("file", "a.pdf", b"x"), ("colour", None, b"red")], 400, "bad_request", '"file" and "options" are expected'),
-    ([("file", "a.pdf", b"x"), ("format", None, b"text")], 400, "bad_request", "/v1/tasks/ID/result?format=..."),
-    ([("file", "a.pdf", b"x"), ("dpi", None, b"300")], 400, "bad_request", "in the address, ?dpi=..., or in the part"),
-    ([("file", "a.pdf", b"x"), ("options", None, b'{"words": 1}')], 400, "bad_request", "/v1/ocr?words=..."),
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "..", "a\\..\\b.pdf", "con\x01trol", "x" * 5000,
