@@ -9,17 +9,27 @@
 #include "base/file.h"
 #include "base/memory.h"
 
+/* rest, so many levels above path, which has no links in it; without "..", for people read it. */
+static char *above(const char *path, int levels, const char *rest) {
+    size_t length = strlen(path);
+    for (; levels > 0; levels--) {
+        while (length > 0 && path[--length] != '/') {
+        }
+    }
+    return format("%.*s%s", (int)length, path, rest);
+}
+
 static char *runtime_folder(const char *own) {
     const char *named = getenv("OCTAVO_RUNTIME");
     if (named && *named) {
         return copy_string(named);
     }
-    char *built = format("%s/../../runtime", own);
+    char *built = above(own, 2, "/runtime");
     if (access(built, R_OK) == 0) {
         return built;
     }
     free(built);
-    return format("%s/../lib/octavo", own);
+    return above(own, 1, "/lib/octavo");
 }
 
 /* Creates path and what is missing above it. */

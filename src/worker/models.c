@@ -42,9 +42,13 @@ enum stage_switch models_stage(enum role role) {
     return (enum stage_switch)which;
 }
 
+/* Clients are told it, and the folders of this machine are no matter of theirs. */
 void models_note_missing(struct setup *setup, enum stage_switch which) {
+    const char *detail = error_detail(), *folder = setup->places.models;
+    const char *at = folder && *folder ? strstr(detail, folder) : NULL;
     free(setup->missing[which]);
-    setup->missing[which] = copy_string(error_detail());
+    setup->missing[which] = at ? format("%.*sthe folder of models%s", (int)(at - detail), detail, at + strlen(folder))
+                               : copy_string(detail);
 }
 
 /* How pages lie Tesseract sees, with its library, where there is no model for that or nothing that runs it. */

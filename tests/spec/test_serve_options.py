@@ -127,6 +127,7 @@ def test_on_without_the_models_is_an_error(poor, stage, file):
     answer = poor.request("POST", f"/v1/ocr?{stage}=on", LETTER.read_bytes())
     assert file in is_problem(answer, 422, "no_stage")
     assert "Retry-After" not in answer.headers
+    assert answer.json["detail"].endswith(" is not in the folder of models")
     assert poor.get("/readyz").status == 200
 
 
