@@ -49,10 +49,16 @@ static int set_option(void *context, const char *word, const char *value) {
     return of_answer ? 0 : wish_set(&upload->wish, word, value);
 }
 
-static int check_callback(const struct upload *upload) {
+/* What is of tasks only. */
+static int check_task_options(const struct upload *upload) {
     const char *url = upload->wish.callback;
     if (url && upload->at_once) {
-        return fail(ERR_BAD_REQUEST, "callback: who waits for the result here is told by it: send it to /v1/tasks");
+        return fail(ERR_BAD_REQUEST, "callback: this answer is the result itself; only tasks have callbacks, send the "
+                                     "document to /v1/tasks for one");
+    }
+    if (upload->wish.key && upload->at_once) {
+        return fail(ERR_BAD_REQUEST, "key: nothing is kept here that could be found again by it; only tasks have keys, "
+                                     "send the document to /v1/tasks for one");
     }
     return url ? callbacks_check(upload->api->callbacks, url) : 0;
 }
@@ -70,7 +76,7 @@ static int settle_wish(struct upload *upload, const char *usual) {
     if (wrong) {
         return fail(ERR_BAD_REQUEST, "%s%s", wrong, own ? "" : "; this server is set so, layout=on asks for it");
     }
-    return check_callback(upload);
+    return check_task_options(upload);
 }
 
 static int read_head(struct upload *upload, const struct http_request *request) {

@@ -280,7 +280,7 @@ def test_without_a_secret_there_are_none(tmp_path, shared, receiver):
         answer = server.request("POST", f"/v1/tasks?callback={receiver.url}", GARBAGE)
         assert "callback.secret" in is_problem(answer, 400, "bad_request")
     answer = shared.request("POST", f"/v1/ocr?callback={receiver.url}", pdf(1))
-    assert "send it to /v1/tasks" in is_problem(answer, 400, "bad_request")
+    assert "send the document to /v1/tasks" in is_problem(answer, 400, "bad_request")
 
 
 @pytest.mark.parametrize("text, mode, complaint", [

@@ -287,6 +287,11 @@ def test_wrong_request_is_answered(shared, method, path, status, code, detail):
     assert detail in is_problem(shared.request(method, path), status, code)
 
 
+def test_a_key_is_refused_where_nothing_is_kept(shared):
+    answer = shared.request("POST", "/v1/ocr?key=a", pdf(1))
+    assert "only tasks have keys" in is_problem(answer, 400, "bad_request")
+
+
 def test_what_is_no_task_has_no_advice_about_tasks(shared):
     for method, path in (("GET", "/v1"), ("POST", "/v1/models/none/unload")):
         answer = shared.request(method, path)
