@@ -150,7 +150,7 @@ def test_a_server_notes_once_that_it_does_without(tmp_path):
         for _ in range(2):
             server.wait_for_end(server.submit(LETTER.read_bytes()))
         answer = server.request("POST", "/v1/ocr?cells=on", LETTER.read_bytes())
-        assert answer.status == 503 and "cells" in answer.json["detail"], answer
+        assert answer.status == 422 and "cells" in answer.json["detail"], answer
         assert len([line for line in server.log if "cells is left out unless it is asked for: " in line]) == 1
 
 

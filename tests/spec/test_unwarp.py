@@ -115,5 +115,5 @@ def test_a_server_notes_once_that_it_does_without(tmp_path):
         for _ in range(2):
             server.wait_for_end(server.submit(LETTER.read_bytes()))
         answer = server.request("POST", "/v1/ocr?unwarp=on", LETTER.read_bytes())
-        assert answer.status == 503 and "unwarp" in answer.json["detail"], answer
+        assert answer.status == 422 and "unwarp" in answer.json["detail"], answer
         assert len([line for line in server.log if re.search("unwarp is left out unless it is asked for: .*uvdoc.onnx", line)]) == 1
