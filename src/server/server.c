@@ -348,8 +348,9 @@ static unsigned raise_descriptors(const struct options *options) {
         limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    rlim_t spare = limit.rlim_cur > OTHER_DESCRIPTORS ? (limit.rlim_cur - OTHER_DESCRIPTORS) / 2 : 1;
-    return (unsigned)(connections < spare ? connections : spare > 0 ? spare : 1);
+    bool few = limit.rlim_cur < 2 * OTHER_DESCRIPTORS;
+    rlim_t spare = few ? limit.rlim_cur / 4 : (limit.rlim_cur - OTHER_DESCRIPTORS) / 2;
+    return (unsigned)(connections < spare ? connections : spare);
 }
 
 static int open_access(struct server *server) {

@@ -280,6 +280,7 @@ int crew_start(const struct crew_options *options, struct crew **ret) {
         int error = pthread_create(&mate->thread, NULL, work, mate);
         if (error != 0) {
             crew_stop(crew);
+            crew_drop(&crew);
             return fail(ERR_INTERNAL, "starting a thread: %s", strerror(error));
         }
     }
@@ -367,8 +368,15 @@ void crew_stop(struct crew *crew) {
         free(job->detail);
         free(job);
     }
-    pthread_cond_destroy(&crew->work);
-    pthread_mutex_destroy(&crew->lock);
-    free(crew->mates);
-    free(crew);
+}
+
+void crew_drop(struct crew **crew) {
+    struct crew *old = *crew;
+    if (old) {
+        pthread_cond_destroy(&old->work);
+        pthread_mutex_destroy(&old->lock);
+        free(old->mates);
+        free(old);
+        *crew = NULL;
+    }
 }

@@ -79,4 +79,7 @@ size_t crew_pages(struct crew *crew);
 /* Ends the threads after the steps in hand; pages that are not done get no answer. */
 void crew_stop(struct crew *crew);
 
+/* After crew_stop(), when nobody asks for its pages any more. */
+void crew_drop(struct crew **crew);
+
 #endif

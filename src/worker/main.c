@@ -413,7 +413,8 @@ static void leave(struct worker *worker) {
     if (worker->chores) {
         chores_drop(&worker->chores);
     }
-    setup_done(&worker->setup);
+    setup_done(&worker->setup); /* with the manager's thread, which asks for the crew's pages */
+    crew_drop(&worker->crew);
 }
 
 int main(void) {

@@ -97,6 +97,6 @@ def test_memory_in_which_nothing_can_be_read_shows_with_the_first_document(tmp_p
         task = server.submit(pdf(1))
         wait_for(lambda: server.get("/readyz").status == 503)
         (reason,) = server.get("/readyz").json["reasons"]
-        assert reason["code"] == "no_memory" and "reading needs" in reason["detail"]
+        assert reason["code"] == "no_memory" and "reading any page needs" in reason["detail"]
         is_problem(server.request("POST", "/v1/ocr", pdf(1)), 507, "no_memory")
         assert server.get(f"/v1/tasks/{task}").json["state"] == "queued"
