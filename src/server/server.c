@@ -348,7 +348,7 @@ static unsigned raise_descriptors(const struct options *options) {
         limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    bool few = limit.rlim_cur < 2 * OTHER_DESCRIPTORS;
+    bool few = limit.rlim_cur < (rlim_t)2 * OTHER_DESCRIPTORS;
     rlim_t spare = few ? limit.rlim_cur / 4 : (limit.rlim_cur - OTHER_DESCRIPTORS) / 2;
     return (unsigned)(connections < spare ? connections : spare);
 }
