@@ -179,18 +179,15 @@ static void want_edition(const struct session *session, struct job *job, enum ma
 }
 
 static void want_editions(const struct session *session, struct job *job) {
-    struct selection selection;
-    if (selection_read(session->options->format, false, &selection) != 0) {
-        return; /* asked before (target_contradiction()) */
-    }
     const struct options *options = session->options;
-    bool has_place = options->output || selection.zip; /* for files beside the text */
-    if (selection_has_figures(&selection, has_place) && !options->no_figures) {
+    const struct selection *selection = &session->selection;
+    bool has_place = options->output || selection->zip; /* for files beside the text */
+    if (selection_has_figures(selection, has_place) && !options->no_figures) {
         want_edition(session, job, MADE_FIGURE);
     }
-    for (size_t i = 0; i < selection.count; i++) {
-        if (selection.outputs[i]->made != MADE_NONE) {
-            want_edition(session, job, selection.outputs[i]->made);
+    for (size_t i = 0; i < selection->count; i++) {
+        if (selection->outputs[i]->made != MADE_NONE) {
+            want_edition(session, job, selection->outputs[i]->made);
         }
     }
 }
@@ -293,29 +290,18 @@ static void settle(struct session *session) {
     }
 }
 
-static bool wants_structure(const struct options *options) {
-    struct selection selection;
-    return selection_read(options->format, options->words, &selection) == 0 && selection_is_structured(&selection);
-}
-
-static bool wants_page_files(const struct options *options) {
-    struct selection selection;
-    return selection_read(options->format, options->words, &selection) == 0 && selection_has_page_files(&selection);
-}
-
 static int open_session(struct session *session, const struct options *options) {
     size_t count = (size_t)options->file_count;
+    int result = selection_read(options->format, options->words, &session->selection);
     session->wish = settings_of_job(options);
-    if (!options->output && selection_read(options->format, options->words, &session->selection) == 0) {
-        session->wish.whole = &session->selection;
-    }
+    session->wish.whole = options->output ? NULL : &session->selection;
     session->names = alloc(count + 1, sizeof(*session->names));
     session->names_known = count;
-    session->page_files = wants_page_files(options);
+    session->page_files = selection_has_page_files(&session->selection);
     target_names(options->files, count, session->page_files, session->names);
-    int result = options->files_from ? feed_open(options->files_from, &session->feed) : 0;
+    result = result == 0 && options->files_from ? feed_open(options->files_from, &session->feed) : result;
     struct pool_conf conf = settings_of_pool(options);
-    if (strcmp(options->layout, "auto") == 0 && !wants_structure(options)) {
+    if (strcmp(options->layout, "auto") == 0 && !selection_is_structured(&session->selection)) {
         conf.switches.to[SWITCH_LAYOUT] = session->wish.switches.to[SWITCH_LAYOUT] = "off";
     }
     const struct pool_events events = {.context = session,

@@ -17,7 +17,7 @@
 struct session {
     const struct options *options;
     struct job_wish wish;
-    struct selection selection; /* without --output: what the one file holds */
+    struct selection selection; /* of the formats */
     struct pool pool;
     struct lease next;  /* of the file that is begun next */
     char **names;       /* of the results: of the files of the command line, then of those that --files-from brought */

@@ -112,6 +112,7 @@ char *option_expected(const struct option_row *row) {
     case TEXT:
     case LIST:
     case PAGES:
+    case LANGUAGES:
         break;
     }
     return copy_string(row->argument);
@@ -192,7 +193,7 @@ static int read_text(const struct option_row *row, const char *text, const char 
     if (row->kind == LIST && !options_list_is_of(text, row->argument)) {
         return refuse(row);
     }
-    if (strcmp(row->argument, "LANG+LANG") == 0 && option_check_languages(text) != 0) {
+    if (row->kind == LANGUAGES && option_check_languages(text) != 0) {
         return ERR_USAGE;
     }
     *ret = text;
@@ -213,6 +214,7 @@ int option_read(const struct option_row *row, const char *text, void *field) {
     case TEXT:
     case CHOICE:
     case LIST:
+    case LANGUAGES:
         break;
     }
     return read_text(row, text, field);

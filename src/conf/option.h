@@ -8,7 +8,7 @@
 
 #include "conf/options.h"
 
-enum option_kind { FLAG, NUMBER, SIZE, DECIMAL, TEXT, CHOICE, LIST, PAGES };
+enum option_kind { FLAG, NUMBER, SIZE, DECIMAL, TEXT, CHOICE, LIST, PAGES, LANGUAGES };
 enum reload { NO_KEY, LIVE, RESTART };
 
 struct option_row {
@@ -31,8 +31,8 @@ extern const struct option_row option_rows[OPTION_COUNT];
 bool option_is_for(const struct option_row *row, int command);
 
 /*
- * Reads text into the field of the option; TEXT, CHOICE and LIST borrow it. A FLAG without text is set, with one it is
- * "true" or "false". ERR_USAGE with what is expected as detail.
+ * Reads text into the field of the option; TEXT, CHOICE, LIST and LANGUAGES borrow it. A FLAG without text is set, with
+ * one it is "true" or "false". ERR_USAGE with what is expected as detail.
  */
 int option_read(const struct option_row *row, const char *text, void *field);
 

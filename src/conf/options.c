@@ -137,7 +137,7 @@ static void exchange(const struct option_row *row, struct options *one, struct o
     static const size_t sizes[] = {
         [FLAG] = sizeof(option_FLAG),       [NUMBER] = sizeof(option_NUMBER), [SIZE] = sizeof(option_SIZE),
         [DECIMAL] = sizeof(option_DECIMAL), [TEXT] = sizeof(option_TEXT),     [CHOICE] = sizeof(option_CHOICE),
-        [LIST] = sizeof(option_LIST),       [PAGES] = sizeof(option_PAGES)};
+        [LIST] = sizeof(option_LIST),       [PAGES] = sizeof(option_PAGES),   [LANGUAGES] = sizeof(option_LANGUAGES)};
     size_t index = (size_t)(row - option_rows);
     swap((char *)one + row->offset, (char *)other + row->offset, sizes[row->kind]);
     swap(&one->origins[index], &other->origins[index], sizeof(one->origins[index]));

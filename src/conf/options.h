@@ -34,6 +34,7 @@ typedef double option_DECIMAL;
 typedef const char *option_TEXT; /* borrowed: of the command line, the table, or texts below */
 typedef const char *option_CHOICE;
 typedef const char *option_LIST;
+typedef const char *option_LANGUAGES;
 typedef struct ranges option_PAGES;
 
 enum option_index {
